@@ -1,0 +1,87 @@
+"""The command line. Each command is a few lines over the rooms, imported only when it is called.
+
+`digestd --version` and `--help` must answer at once, so nothing but click is imported here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from digestd import __version__
+from digestd.errors import DigestdError
+
+COMMANDS = {
+    "demo": ("demo", "the whole main job with nothing to set up"),
+    "parse": ("papers", "papers of digest files as JSON lines; nothing is stored"),
+    "search": ("papers", "papers that a query hits"),
+    "why": ("explain", "why a paper was, or was not, sent to a person"),
+    "ingest": ("pipeline", "ingest digest files now"),
+    "publish": ("pipeline", "compose what is due"),
+    "deliver": ("pipeline", "empty the outbox once"),
+    "run-once": ("pipeline", "ingest the inbox folder, publish, deliver, and stop"),
+    "serve": ("pipeline", "the daemon"),
+    "subscribers": ("subscribers", "people and their profiles"),
+    "outbox": ("outbox", "what waits, failed, or is uncertain"),
+    "preview": ("explain", "the next edition as it would be sent"),
+    "check": ("check", "validate configuration, templates and profiles"),
+    "config": ("check", "the resolved configuration, and a sample to begin with"),
+}
+
+
+class _Commands(click.Group):
+    """The commands by name, each imported when it is wanted; an error ends in one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module = import_module(f"digestd.cli.{COMMANDS[name][0]}")
+        command: click.Command = getattr(module, name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DigestdError as error:
+            for line in str(error).splitlines():
+                click.echo(f"digestd: {line}", err=True)
+            ctx.exit(error.exit_status)
+        except BrokenPipeError:  # the reader of our output has seen enough
+            sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter flushes it at exit
+            ctx.exit(0)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="digestd %(version)s")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The configuration. Default: $DIGESTD_CONFIG, ./config/digestd.toml, /etc/digestd/digestd.toml.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="How much `serve` tells.",
+)
+@click.pass_context
+def main(ctx: click.Context, config: Path | None, log_level: str) -> None:
+    """Turn the stream of research papers into personal e-mail.
+
+    \b
+    Begin with:  digestd demo
+    """
+    ctx.obj = {"config": config, "log_level": log_level}

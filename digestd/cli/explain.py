@@ -1,0 +1,105 @@
+"""`why` and `preview`: what a person got or would get, and the reason."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from digestd.cli.common import json_option, rounds
+from digestd.cli.output import as_json as dump_json
+from digestd.cli.output import say
+from digestd.errors import DigestdError, NotFound
+from digestd.model import Edition, StoredPaper
+from digestd.publish.check import sample_editions
+from digestd.publish.render import Rendered, render
+from digestd.publish.stage import preview as preview_editions
+from digestd.service import build
+from digestd.service.rounds import Rounds
+from digestd.service.why import why as answer
+
+
+@click.command()
+@click.argument("subscriber")
+@click.argument("paper")
+@json_option
+def why(subscriber: str, paper: str, as_json: bool) -> None:
+    """Tell why PAPER was, or was not, sent to SUBSCRIBER.
+
+    PAPER is an id, a link, or a piece of the title that only one paper has.
+
+    \b
+    Example:  digestd why ada@example.org arXiv:2310.10637
+    """
+    with rounds(sync=True) as (made, _):
+        found = _one_paper(made, paper)
+        told = answer(made.store, made.store.subscribers.find(subscriber), found)
+    if as_json:
+        click.echo(dump_json({"conclusion": told.conclusion, **_fields(told)}))
+        return
+    click.echo(f"{told.title}\n{told.paper}, ingested {told.ingested_at:%Y-%m-%d %H:%M} UTC\n")
+    for line in told.sentences():
+        click.echo(line)
+
+
+@click.command()
+@click.argument("subscriber", required=False)
+@click.option("--html", type=click.Path(path_type=Path), help="Write the HTML part to this file.")
+@click.option("--text", type=click.Path(path_type=Path), help="Write the text part to this file.")
+@click.option("--open", "open_", is_flag=True, help="Show the HTML part in a browser.")
+def preview(subscriber: str | None, html: Path | None, text: Path | None, open_: bool) -> None:
+    """Show the next edition as it would be sent; nothing is marked as sent.
+
+    Without SUBSCRIBER the sample edition is shown. Without options the text part is printed.
+
+    \b
+    Example:  digestd preview ada@example.org --html edition.html --open
+    """
+    with rounds(sync=True) as (made, _):
+        rendered = [render(edition, build.snapshot(made.settings)) for edition in _editions(made, subscriber)]
+    if not rendered:
+        say(f"{subscriber}: nothing new matches; no edition would be sent")
+        return
+    for number, one in enumerate(rendered):
+        _show(one, number, html, text, open_)
+
+
+def _editions(made: Rounds, subscriber: str | None) -> list[Edition]:
+    if subscriber is None:
+        return [sample_editions()["digest"]]
+    person = made.store.subscribers.find(subscriber)
+    return preview_editions(made.store, person.pk, made.clock())
+
+
+def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open_: bool) -> None:
+    """Write an edition where it was asked for; a second one gets a number in its file name."""
+    if open_ and html is None:
+        html = Path(click.get_app_dir("digestd")) / "preview.html"
+        html.parent.mkdir(parents=True, exist_ok=True)
+    for path, content in ((html, one.html), (text, one.text)):
+        if path is None:
+            continue
+        target = path if number == 0 else path.with_stem(f"{path.stem}-{number + 1}")
+        try:
+            target.write_text(content, encoding="utf-8")
+        except OSError as error:
+            raise DigestdError(f"{target}: {(error.strerror or str(error)).lower()}") from None
+        say(f"{one.subject}: {target}")
+        if open_ and path is html:
+            click.launch(str(target))
+    if html is None and text is None:
+        click.echo(f"Subject: {one.subject}\n\n{one.text}")
+
+
+def _one_paper(made: Rounds, name: str) -> StoredPaper:
+    found = made.store.papers.find(name)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise NotFound(f"no paper {name!r}: give an id, a link, or a piece of the title")
+    titles = "\n".join(f"  {one.paper.id}  {one.paper.title}" for one in found)
+    raise NotFound(f"several papers have {name!r} in their title; which of these?\n{titles}")
+
+
+def _fields(told: object) -> dict[str, object]:
+    return {name: getattr(told, name) for name in told.__slots__}  # type: ignore[attr-defined]

@@ -1,0 +1,110 @@
+"""`outbox`: what waits, failed, or is uncertain."""
+
+from __future__ import annotations
+
+import click
+
+from digestd.cli.common import fail_unless, json_option, rounds
+from digestd.cli.output import as_json as dump_json
+from digestd.cli.output import say, table
+from digestd.model import OutboxState
+
+EDITION = click.argument("edition")
+WAITING = (OutboxState.READY,)
+STUCK = (OutboxState.FAILED, OutboxState.UNCERTAIN)
+
+
+@click.group()
+def outbox() -> None:
+    """What waits, failed, or is uncertain.
+
+    EDITION is a number, or the beginning of an id, as `list` shows them.
+
+    \b
+    Example:  digestd outbox list --state failed
+    """
+
+
+@outbox.command("list")
+@click.option("--state", type=click.Choice([str(state) for state in OutboxState]), help="Only those in this state.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many.")
+@json_option
+def list_(state: str | None, limit: int, as_json: bool) -> None:
+    """List the editions that are not sent, the newest first."""
+    with rounds() as (made, _):
+        rows = made.store.outbox.rows(OutboxState(state) if state else None, limit)
+        counts = made.store.outbox.counts()
+    if as_json:
+        for row in rows:
+            click.echo(dump_json(row))
+        return
+    table(
+        ("#", "id", "to", "issue", "state", "tries#", "not before", "reason"),
+        (
+            (
+                row.edition,
+                row.edition_id[:12],
+                row.email,
+                row.issue,
+                row.state.value,
+                row.attempts,
+                f"{row.not_before:%Y-%m-%d %H:%M}",
+                row.reason,
+            )
+            for row in rows
+        ),
+    )
+    click.echo(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "the outbox is empty")
+
+
+@outbox.command()
+@EDITION
+@json_option
+def show(edition: str, as_json: bool) -> None:
+    """Show one edition and every line of its ledger."""
+    with rounds() as (made, _):
+        row, ledger = made.store.outbox.row(edition)
+    if as_json:
+        click.echo(dump_json({"edition": row, "ledger": ledger}))
+        return
+    click.echo(f"{row.edition} {row.edition_id}\nto {row.email}, {row.issue}: {row.state} {row.reason}")
+    table(
+        ("at", "state", "try#", "phase", "code", "reply"),
+        (
+            (f"{line.at:%Y-%m-%d %H:%M:%S}", line.state, line.attempt, line.phase or "", line.code or "", line.reply)
+            for line in ledger
+        ),
+    )
+
+
+@outbox.command()
+@EDITION
+def retry(edition: str) -> None:
+    """Send a failed or uncertain edition again, with the same Message-ID."""
+    _settle(edition, STUCK, OutboxState.READY, "an operator wants it sent again")
+
+
+@outbox.command()
+@EDITION
+@click.option("--as", "state", type=click.Choice(["sent", "cancelled"]), required=True, help="What became of it.")
+def resolve(edition: str, state: str) -> None:
+    """Say what became of an edition that failed or is uncertain; it is not sent again."""
+    _settle(edition, STUCK, OutboxState(state), f"an operator settled it as {state}")
+
+
+@outbox.command()
+@EDITION
+def release(edition: str) -> None:
+    """Let an edition go now that waits for its next try."""
+    _settle(edition, WAITING, OutboxState.READY, "an operator let it go at once")
+
+
+def _settle(edition: str, source: tuple[OutboxState, ...], target: OutboxState, reason: str) -> None:
+    with rounds() as (made, _):
+        row, _ledger = made.store.outbox.row(edition)
+        moved = made.store.outbox.settle(row.edition, source, target, reason, made.clock())
+    if moved:
+        click.echo(f"{row.edition_id[:12]} to {row.email} is {target}")
+    else:
+        say(f"{row.edition_id[:12]} to {row.email} is {row.state}; this takes one that is {' or '.join(source)}")
+    fail_unless(moved)

@@ -1,0 +1,179 @@
+"""`ingest`, `publish`, `deliver`, `run-once` and `serve`: the stages from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from digestd.cli.common import config_path, fail_unless, json_option, now_option, rounds
+from digestd.cli.output import as_json as dump_json
+from digestd.cli.output import progress, say, table
+from digestd.deliver.stage import DeliverReport
+from digestd.ingest.stage import FileReport, ingest_given
+from digestd.model import OutboxState
+from digestd.publish.stage import PublishReport
+from digestd.service import build
+from digestd.service.rounds import Rounds
+
+FILE_KEYS = ("file", "papers", "new", "revised", "duplicate", "bad")
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--format", "format_name", help="Take the files as this format instead of detecting it.")
+@json_option
+def ingest(files: tuple[Path, ...], format_name: str | None, as_json: bool) -> None:
+    """Ingest digest files now; they stay where they are.
+
+    A file that cannot be taken is copied to the quarantine with its reason, and the others go on.
+
+    \b
+    Example:  digestd ingest huggingface.txt
+    """
+    with rounds() as (made, _):
+        folders = build.folders(made.settings)
+        reports = [ingest_given(made.store.papers, path, folders, made.clock(), format_name) for path in files]
+    _tell_files(reports, as_json)
+    fail_unless(not any(report.refused for report in reports))
+
+
+@click.command()
+@now_option
+@json_option
+def publish(now: datetime | None, as_json: bool) -> None:
+    """Compose every edition that is due and put it into the outbox.
+
+    \b
+    Example:  digestd publish --now 2026-11-23T08:00+01:00
+    """
+    with rounds(now, sync=True) as (made, fine):
+        report = _publish(made)
+    if as_json:
+        click.echo(dump_json(report))
+    else:
+        click.echo(f"{report.editions} editions with {report.papers} papers composed")
+    fail_unless(fine)
+
+
+@click.command()
+@json_option
+def deliver(as_json: bool) -> None:
+    """Send what is ready in the outbox, and stop.
+
+    \b
+    Example:  digestd deliver
+    """
+    with rounds() as (made, _):
+        report = _deliver(made)
+        waiting = made.store.outbox.counts()[OutboxState.READY]
+    if as_json:
+        click.echo(dump_json(_counts(report)))
+    else:
+        click.echo(_sentence(report))
+    fail_unless(_tell_trouble(report, waiting))
+
+
+@click.command()
+@now_option
+@json_option
+def run_once(now: datetime | None, as_json: bool) -> None:
+    """Ingest the inbox folder, publish what is due, deliver it, and stop.
+
+    \b
+    Example:  digestd run-once        (from cron or a systemd timer)
+    """
+    with rounds(now, sync=True) as (made, fine):
+        with progress("files") as step:
+            files = []
+            for report in made.ingest(wait=time.sleep):
+                files.append(report)
+                step(1)
+        published = _publish(made)
+        delivered = _deliver(made)
+        waiting = made.store.outbox.counts()[OutboxState.READY]
+    if as_json:
+        told = [{key: getattr(report, key) for key in (*FILE_KEYS, "refused")} for report in files]
+        click.echo(dump_json({"files": told, "publish": published, "deliver": _counts(delivered)}))
+        _tell_bad(files)
+    else:
+        _tell_files(files, as_json=False)
+        click.echo(f"{published.editions} editions with {published.papers} papers composed")
+        click.echo(_sentence(delivered))
+    fine &= not any(report.refused for report in files)
+    fail_unless(_tell_trouble(delivered, waiting) and fine)
+
+
+@click.command()
+@click.pass_context
+def serve(ctx: click.Context) -> None:
+    """Run as a daemon: watch the inbox, publish, deliver, until SIGTERM. SIGHUP reloads.
+
+    \b
+    Example:  digestd --config /etc/digestd/digestd.toml serve
+    """
+    from digestd.service import daemon, logs
+
+    logs.configure(ctx.obj["log_level"])
+    daemon.serve(config_path())
+
+
+def _publish(made: Rounds) -> PublishReport:
+    with progress("publishing, subscribers") as step:
+        return made.publish(step)
+
+
+def _deliver(made: Rounds) -> DeliverReport:
+    ready = made.store.outbox.counts()[OutboxState.READY]
+    with progress("delivering", total=ready) as step:
+        return asyncio.run(made.deliver(settled=lambda claim, outcome: step(1)))
+
+
+def _tell_files(reports: Iterable[FileReport], as_json: bool) -> None:
+    reports = list(reports)
+    if as_json:
+        for report in reports:
+            click.echo(dump_json({key: getattr(report, key) for key in (*FILE_KEYS, "refused")}))
+    elif reports:
+        columns = ("file", "papers#", "new#", "revised#", "duplicate#", "bad#")
+        rows = [[getattr(report, key) for key in FILE_KEYS] for report in reports if not report.refused]
+        table(columns, rows)
+    _tell_bad(reports)
+
+
+def _tell_bad(reports: Iterable[FileReport]) -> None:
+    """Say what was refused, what was known, and each bad record."""
+    for report in reports:
+        if report.refused:
+            say(f"{report.file}: {report.refused}")
+        if report.repeated:
+            say(f"{report.file}: its content was ingested before; nothing is counted twice")
+        for bad in report.bad_records:
+            say(f"{report.file}, line {bad.line}: {bad.reason}: {bad.excerpt[:80]}")
+        if report.bad > len(report.bad_records):
+            say(f"{report.file}: {report.bad - len(report.bad_records)} more bad records")
+
+
+def _counts(report: DeliverReport) -> dict[str, int]:
+    names = ("sent", "deferred", "failed", "uncertain", "cancelled")
+    return {name: getattr(report, name) for name in names}
+
+
+def _sentence(report: DeliverReport) -> str:
+    """Return what a run came to, with only the counts that say something."""
+    told = [f"{count} {name}" for name, count in _counts(report).items() if count or name == "sent"]
+    return "editions: " + ", ".join(told)
+
+
+def _tell_trouble(report: DeliverReport, waiting: int) -> bool:
+    """Say what did not go well; returns whether all did."""
+    if report.trouble is not None:
+        code = f"{report.trouble.code} " if report.trouble.code else ""
+        say(f"the relay did not take mail ({report.trouble.phase}): {code}{report.trouble.reply}; {waiting} editions wait")
+    if report.failed:
+        say(f"{report.failed} editions failed; `digestd outbox list` says why")
+    return report.trouble is None and not report.failed

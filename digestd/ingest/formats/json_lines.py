@@ -1,0 +1,122 @@
+"""Our own JSON lines: one paper a line, with the keys that `digestd parse --json` prints; it round-trips.
+
+Only `title` is needed. Keys we do not know are passed over, so that a newer program's lines are read too.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import Any
+
+from digestd.errors import FileRefused
+from digestd.ingest.identity import NotAPaper, make_paper
+from digestd.model import BadRecord, Paper
+
+NAME = "jsonl"
+
+
+def recognise(head: str) -> bool:
+    """Return whether the first line is a JSON object, or begins like one with a key of ours."""
+    first = head.lstrip("\ufeff \t\r\n").partition("\n")[0]
+    if not first.startswith("{"):
+        return False
+    record = _object(first)
+    return "title" in record if isinstance(record, dict) else '"title"' in first or '"id"' in first
+
+
+def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
+    """Yield a paper or a bad record for each line that is not blank."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        record = _object(line)
+        if isinstance(record, str):
+            if not line.endswith("\n"):
+                raise FileRefused(f"it breaks off in the middle of line {number}; it looks half-written")
+            yield BadRecord(number, record, line.strip()[:200])
+            continue
+        try:
+            yield paper(record)
+        except NotAPaper as error:
+            yield BadRecord(number, str(error), line.strip()[:200])
+
+
+def paper(record: dict[str, Any]) -> Paper:
+    """Return the paper of one record. Raises NotAPaper, naming the key that is wrong."""
+    return make_paper(
+        ids=[text for text in (_text(record, "id"), _text(record, "url")) if text],
+        title=_text(record, "title") or "",
+        authors=_texts(record, "authors"),
+        abstract=_text(record, "abstract"),
+        url=_text(record, "url"),
+        published=_date(record),
+        categories=_texts(record, "categories"),
+        source=_text(record, "source") or NAME,
+        version=_number(record, "version"),
+        votes=_number(record, "votes"),
+    )
+
+
+def dump(one: Paper) -> str:
+    """Return a paper as a line, without the newline."""
+    record = {
+        "id": one.id,
+        "title": one.title,
+        "authors": one.authors,
+        "abstract": one.abstract,
+        "url": one.url,
+        "published": one.published.isoformat() if one.published else None,
+        "categories": one.categories,
+        "source": one.source,
+        "version": one.version,
+        **({} if one.votes is None else {"votes": one.votes}),
+    }
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _object(line: str) -> dict[str, Any] | str:
+    """Return the line's object, or what is wrong with it."""
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        return f"not valid JSON: {error.msg.lower()} at column {error.colno}"
+    except RecursionError:
+        return "not usable JSON: nested too deeply"
+    except ValueError:
+        return "not usable JSON: a number with too many digits"
+    return record if isinstance(record, dict) else f"expected an object, found {type(record).__name__}"
+
+
+def _text(record: dict[str, Any], key: str) -> str | None:
+    value = record.get(key)
+    if value is not None and not isinstance(value, str):
+        raise NotAPaper(f"{key} must be text, not {type(value).__name__}")
+    return value
+
+
+def _texts(record: dict[str, Any], key: str) -> list[str]:
+    values = record.get(key) or []
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise NotAPaper(f"{key} must be a list of texts")
+    return values
+
+
+def _number(record: dict[str, Any], key: str) -> int | None:
+    value = record.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
+        raise NotAPaper(f"{key} must be a whole number from 0")
+    return value
+
+
+def _date(record: dict[str, Any]) -> date | None:
+    value = _text(record, "published")
+    if not value:
+        return None
+    try:
+        return datetime.fromisoformat(value).date()
+    except ValueError:
+        raise NotAPaper(f"published must be a date such as 2026-05-19, not {value[:40]!r}") from None

@@ -1,0 +1,174 @@
+"""Which work a record is about: canonical ids, title keys, and what a second record of a work adds.
+
+An id is the best that is known: arXiv, DOI, PMID, else a digest of the title key. Pure; the store looks the
+keys up and asks here what they mean.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from datetime import date
+
+from digestd.match.text import clean, title_key
+from digestd.model import Paper
+
+MAX_TITLE = 1_000  # characters; the longest real titles have about 400
+MAX_ABSTRACT = 100_000
+MAX_AUTHORS = 10_000  # the largest collaborations have some 5,000
+
+_ARXIV = re.compile(
+    r"(?:^|arxiv[.:]\s*|arxiv\.org/(?:abs|pdf|html)/|huggingface\.co/papers/|^/papers/)"
+    r"(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v(?P<version>\d{1,4}))?(?:\.pdf)?(?=$|[\s?#)\]},;]|\.(?:\s|$))",
+    re.IGNORECASE,
+)
+_DOI = re.compile(r"(?:^|doi:\s*|doi\.org/)(?P<id>10\.\d{4,9}/\S+)$", re.IGNORECASE)
+_PMID = re.compile(r"^(?:pmid:?\s*|https?://(?:www\.)?pubmed\.ncbi\.nlm\.nih\.gov/)(?P<id>\d{1,9})/?$", re.IGNORECASE)
+_TITLE = re.compile(r"^title:[0-9a-f]{16}$")
+_RANK = ("arXiv", "doi", "pmid", "title")
+
+
+class NotAPaper(ValueError):
+    """A record that cannot become a paper; the text says why."""
+
+
+def canonical_id(text: str) -> tuple[str, int | None] | None:
+    """Return the canonical id that a text names, and its version if it tells one; None when it is no id.
+
+    Reads ids as they stand, with their prefix (`arXiv:`, `oai:arXiv.org:`, `doi:`, `pmid:`), and as links.
+    """
+    text = text.strip()
+    if found := _ARXIV.search(text):
+        version = found["version"]
+        return f"arXiv:{found['id'].lower() if '/' in found['id'] else found['id']}", int(version) if version else None
+    if found := _DOI.search(text):
+        doi = found["id"].lower().rstrip(".,;")
+        if doi.startswith("10.48550/arxiv."):
+            return canonical_id("arXiv:" + doi.removeprefix("10.48550/arxiv."))
+        return f"doi:{doi}", None
+    if found := _PMID.search(text):
+        return f"pmid:{int(found['id'])}", None
+    return (text, None) if _TITLE.match(text) else None
+
+
+def link_of(paper_id: str) -> str | None:
+    """Return the address where the work of an id is read, None for one known by title only."""
+    scheme, _, rest = paper_id.partition(":")
+    roots = {"arXiv": "https://arxiv.org/abs/", "doi": "https://doi.org/", "pmid": "https://pubmed.ncbi.nlm.nih.gov/"}
+    return roots[scheme] + rest if scheme in roots else None
+
+
+def make_paper(
+    *,
+    title: str,
+    ids: Iterable[str] = (),
+    authors: Iterable[str] = (),
+    abstract: str | None = None,
+    url: str | None = None,
+    published: date | None = None,
+    categories: Iterable[str] = (),
+    source: str = "",
+    version: int | None = None,
+    votes: int | None = None,
+) -> Paper:
+    """Return the paper that a record tells of, cleaned and with its canonical id.
+
+    `ids` are texts that may name the work, best guess first. Raises NotAPaper for a record without a usable
+    title, or with a field beyond its limit.
+    """
+    title = clean(title)
+    key = title_key(title)
+    if not key:
+        raise NotAPaper("the title is missing" if not title else "the title has no letter or digit")
+    names = tuple(name for name in map(clean, authors) if name)
+    abstract = clean(abstract) if abstract else None
+    for what, size, limit in (
+        ("title", len(title), MAX_TITLE),
+        ("abstract", len(abstract or ""), MAX_ABSTRACT),
+        ("list of authors", len(names), MAX_AUTHORS),
+    ):
+        if size > limit:
+            raise NotAPaper(f"the {what} is too long: {size:,}, at most {limit:,} are taken")
+    known = [found for text in ids if (found := canonical_id(text))]
+    known.sort(key=lambda found: rank(found[0]))
+    paper_id, told = known[0] if known else (_title_id(key, names), None)
+    return Paper(
+        id=paper_id,
+        title=title,
+        authors=names,
+        abstract=abstract or None,
+        url=clean(url) if url else link_of(paper_id),
+        published=published,
+        categories=tuple(category for category in map(clean, categories) if category),
+        source=clean(source),
+        version=version if version is not None else told,
+        votes=votes,
+    )
+
+
+def rank(paper_id: str) -> int:
+    """Return how good an id is: 0 is best."""
+    return _RANK.index(paper_id.partition(":")[0])
+
+
+def keys(paper: Paper) -> tuple[str, ...]:
+    """Return the keys to look a paper up by and to remember it by, best first."""
+    key = title_key(paper.title)
+    found = [paper.id]
+    if paper.authors:
+        found.append(_title_id(key, paper.authors))
+    found.append(_title_id(key, ()))
+    return tuple(dict.fromkeys(found))
+
+
+def same_work(known: Paper, known_keys: Iterable[str], new: Paper) -> bool:
+    """Return whether two papers that share a title are one work.
+
+    They are not when they carry different ids of one kind, or first authors of different surnames.
+    """
+    scheme = new.id.partition(":")[0]
+    if scheme != "title":
+        rivals = [key for key in known_keys if key.partition(":")[0] == scheme]
+        if rivals and new.id not in rivals:
+            return False
+    mine, theirs = _surname(known.authors), _surname(new.authors)
+    return not mine or not theirs or mine == theirs
+
+
+def merge(known: Paper, new: Paper) -> Paper:
+    """Return what is known of a work after a further record of it.
+
+    What the new record does not say stays as it was, and an older version adds nothing but an id.
+    """
+    best = min(known.id, new.id, key=rank)
+    if known.version is not None and new.version is not None and new.version < known.version:
+        return replace(known, id=best)
+    said = {field.name: getattr(new, field.name) for field in fields(Paper)}
+    told = {name: value for name, value in said.items() if value not in (None, "", ())}
+    merged = replace(known, **{**told, "id": best, "source": known.source or new.source})
+    if new.url is None or new.id != best:
+        merged = replace(merged, url=link_of(best) or known.url or new.url)
+    return merged
+
+
+def is_revision(known: Paper, merged: Paper) -> bool:
+    """Return whether a work's title, abstract or version changed (not only that more is known of it)."""
+    before = (known.title, known.abstract, known.version)
+    after = (merged.title, merged.abstract, merged.version)
+    return any(old is not None and old != new for old, new in zip(before, after, strict=True))
+
+
+def _title_id(key: str, authors: tuple[str, ...]) -> str:
+    surname = _surname(authors)
+    return "title:" + hashlib.sha256(f"{key}|{surname}".encode()).hexdigest()[:16]
+
+
+def _surname(authors: tuple[str, ...]) -> str:
+    """Return the first author's surname as a key: `Doe, Jane` and `Jane Doe` are both `doe`."""
+    if not authors:
+        return ""
+    first = authors[0]
+    name = first.partition(",")[0] if "," in first else (first.split() or [""])[-1]
+    return title_key(name)

@@ -1,0 +1,53 @@
+"""Whether templates work: a sample edition of each kind is rendered with them, before any reader sees them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+from digestd.model import Cadence, Edition, Entry, Paper, Place, Reader, Section, Snapshot
+from digestd.publish.message import build_message
+from digestd.publish.render import Rendered, render
+
+
+def check_templates(snapshot: Snapshot) -> dict[str, Rendered]:
+    """Return sample editions rendered with the snapshot, by what they show.
+
+    Raises TemplateError, with the template's name and line, when one does not work.
+    """
+    shown = {}
+    for name, edition in sample_editions().items():
+        shown[name] = render(edition, snapshot)
+        build_message(edition, shown[name], snapshot.sender)
+    return shown
+
+
+def sample_editions() -> dict[str, Edition]:
+    """Return an edition of each kind: several sections, one, an alert, and one with nothing in it."""
+    full = Paper(
+        id="arXiv:2310.10637",
+        title="A Sample Title with H$_2$O, <tags> & an Agent",
+        authors=("Ada Example", "Ben Example", "Chen Example"),
+        abstract="An agent reads papers. It costs $5 & more; see https://example.org/code.",
+        url="https://arxiv.org/abs/2310.10637",
+        published=date(2026, 5, 19),
+        categories=("cs.CL",),
+        source="sample",
+        version=2,
+        votes=12,
+    )
+    bare = Paper(id="title:0000000000000000", title="A Title Is All That Is Known of This One")
+    card = Entry(full, ("agent", "title:robot*"), 3.5)
+    line = Entry(bare, ("title",), 1.0, Place.TITLE)
+    return {
+        "digest": _edition(Cadence.DAILY, Section("Agents", (card, line), 7), Section("Robots", (card,), 1)),
+        "one section": _edition(Cadence.WEEKLY, Section("Agents", (card,), 1)),
+        "alert": _edition(Cadence.IMMEDIATE, Section("Agents", (card,), 1)),
+        "empty": _edition(Cadence.DAILY, Section("Agents", (), 0)),
+    }
+
+
+def _edition(cadence: Cadence, *sections: Section) -> Edition:
+    issues = {Cadence.DAILY: "daily:2026-05-19", Cadence.WEEKLY: "weekly:2026-W21", Cadence.IMMEDIATE: "immediate:1"}
+    reader = Reader("reader@example.org", "A. Reader", "Europe/Berlin", "1.sample")
+    moment = datetime(2026, 5, 19, 6, 0, tzinfo=UTC)
+    return Edition("0" * 32, issues[cadence], cadence, moment, reader, sections, considered=82)

@@ -1,0 +1,190 @@
+"""An edition becomes what a person reads: the subject, the text part and the HTML part.
+
+Pure: the same edition and snapshot give the same characters, on any machine and at any time. What would make
+the HTML larger than receivers show is listed by title, and past that counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from digestd.errors import ConfigError, TemplateError
+from digestd.match.text import clean
+from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Sender, Snapshot
+from digestd.publish import wording
+from digestd.publish.card import TitleLine, card, title_line
+from digestd.publish.links import safe_url
+from digestd.publish.templates import Templates, templates
+
+# Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
+LONGEST_HTML = 90_000
+
+# About what a title's line, or a section's heading, costs in HTML beside its own texts. Only to guess how much has
+# to go: what is left is rendered and measured again.
+_LINE_OCTETS = 200
+
+_EMPTY_LINES = re.compile("\n{3,}")
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An edition in words: one line, and the two parts of the message. Line ends are line feeds."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One paper in both parts, and the line that stands for it where a card does not fit."""
+
+    html: Markup
+    text: str
+    line: TitleLine
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    """A section as the templates see it. `first` is the number of its first card; `more` counts what is not shown."""
+
+    name: str
+    summary: str
+    first: int
+    cards: tuple[Piece, ...]
+    titles: tuple[TitleLine, ...]
+    more: int
+
+
+def render(edition: Edition, snapshot: Snapshot) -> Rendered:
+    """Return the subject, text and HTML of an edition.
+
+    Raises TemplateError for a template of the snapshot that is missing, does not parse, fails, or is alone larger
+    than LONGEST_HTML; ConfigError for a `public_url` that is no web address.
+    """
+    ready = templates(snapshot.templates)
+    subject = wording.subject(edition)
+    frame: dict[str, object] = {
+        "subject": subject,
+        "preheader": wording.preheader(edition),
+        "label": wording.label(edition),
+        "alert": edition.cadence is Cadence.IMMEDIATE,
+        "date": wording.long_date(edition),
+        "heading": wording.heading(edition),
+        "intro": wording.intro(edition),
+        "several": len(edition.sections) > 1,
+        "reason": wording.reason(edition),
+        "sender": clean(snapshot.sender.from_name) or clean(snapshot.sender.from_address),
+        "contact": clean(snapshot.sender.reply_to),
+        "unsubscribe_url": unsubscribe_url(snapshot.sender, edition.reader.token),
+    }
+    sections = _numbered([_view(ready, section) for section in edition.sections])
+    html = ready.html("mail/edition.html.j2", sections=sections, **frame)
+    while (excess := len(html.encode()) - LONGEST_HTML) > 0:
+        if not sections:
+            raise TemplateError(f"mail/edition.html.j2: without any paper, {excess} octets over {LONGEST_HTML}")
+        sections = _numbered(_smaller(sections, excess))
+        html = ready.html("mail/edition.html.j2", sections=sections, **frame)
+    text = ready.text("mail/edition.txt.j2", sections=sections, **frame)
+    return Rendered(subject, _tidy(text), str(html))
+
+
+def unsubscribe_url(sender: Sender, token: str) -> str:
+    """Return the address of a reader's unsubscribe page: `{public_url}/u/{token}`. Raises ConfigError."""
+    url = safe_url(f"{sender.public_url.rstrip('/')}/u/{quote(token, safe='')}")
+    if url is None or not url.isascii():  # it goes into a header too
+        raise ConfigError(f"mail.public_url: expected an http or https address in ASCII, found {sender.public_url!r}")
+    return url
+
+
+def _view(ready: Templates, section: Section) -> SectionView:
+    cards = tuple(_piece(ready, entry) for entry in section.entries if entry.place is Place.CARD)
+    titles = tuple(_title_line(entry.paper) for entry in section.entries if entry.place is Place.TITLE)
+    return SectionView(
+        name=wording.profile_name(section.profile),
+        summary=wording.summary(section),
+        first=1,
+        cards=cards,
+        titles=titles,
+        more=max(0, section.matched - len(section.entries)),
+    )
+
+
+def _numbered(sections: Sequence[SectionView]) -> tuple[SectionView, ...]:
+    numbered, first = [], 1
+    for section in sections:
+        numbered.append(replace(section, first=first))
+        first += len(section.cards)
+    return tuple(numbered)
+
+
+def _smaller(sections: Sequence[SectionView], excess: int) -> list[SectionView]:
+    """Return the sections with about `excess` octets less: last cards become titles, last titles are counted.
+
+    Cards and titles give way to one another, so that a long list leaves room for the best papers; and the
+    section that takes most gives first, so that a reader's last profile is not emptied for the first one.
+    """
+    smaller = list(sections)
+    while excess > 0 and smaller:
+        cards = [_octets(section.cards) for section in smaller]
+        titles = [sum(map(_line_octets, section.titles)) for section in smaller]
+        if sum(cards) > sum(titles):
+            at = cards.index(max(cards))
+            section = smaller[at]
+            *kept, last = section.cards
+            smaller[at] = replace(section, cards=tuple(kept), titles=(last.line, *section.titles))
+            excess -= len(last.html.encode()) - _line_octets(last.line)
+        elif any(titles):
+            at = titles.index(max(titles))
+            section = smaller[at]
+            *lines, dropped = section.titles
+            smaller[at] = replace(section, titles=tuple(lines), more=section.more + 1)
+            excess -= _line_octets(dropped)
+        else:  # hundreds of profiles; the introduction counts their papers
+            excess -= _LINE_OCTETS + len(smaller.pop().name.encode())
+    return smaller
+
+
+def _octets(cards: Sequence[Piece]) -> int:
+    return sum(len(piece.html) for piece in cards)
+
+
+def _line_octets(line: TitleLine) -> int:
+    return _LINE_OCTETS + len(line.title.encode()) + len(line.url.encode())
+
+
+def _piece(ready: Templates, entry: Entry) -> Piece:
+    return _card(ready, entry.paper, entry.queries)
+
+
+# The same papers go to many readers, and identical queries of many people are one query: a run over 2,000 readers
+# renders each of its cards once. About 8 kB each, so 32 MB when full.
+@lru_cache(maxsize=4096)
+def _card(ready: Templates, paper: Paper, queries: tuple[str, ...]) -> Piece:
+    shown = card(paper, queries)
+    return Piece(
+        html=ready.html("mail/card.html.j2", card=shown).strip(),
+        text=ready.text("mail/card.txt.j2", card=shown).strip("\n"),
+        line=_title_line(paper),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _title_line(paper: Paper) -> TitleLine:
+    return title_line(paper)
+
+
+def _tidy(text: str) -> str:
+    """Return `text` without blanks at line ends, with at most one empty line in a row, and one line end at its end.
+
+    So that a template may be laid out for its own reader, and no mail depends on how.
+    """
+    if " \n" in text:  # an operator's template; the shipped ones leave none
+        text = "\n".join(line.rstrip(" ") for line in text.split("\n"))
+    return _EMPTY_LINES.sub("\n\n", text).strip("\n") + "\n"

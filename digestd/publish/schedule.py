@@ -1,0 +1,82 @@
+"""When an issue of a profile is due: cadence, local hour, days and time zone. Pure.
+
+A slot is the local day and hour of one issue. An hour that daylight saving skips moves to the first instant
+after the gap; one that it repeats counts at its first passing. Issues of a cadence sort by their key, so a clock
+that steps back makes nothing due twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from digestd.model import Cadence, Profile, Weekday
+
+DAY = timedelta(days=1)
+WEEKDAYS = tuple(Weekday)
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One issue's key, and the instant from which it is due, in UTC."""
+
+    issue: str
+    at: datetime
+
+
+def instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
+    """Return when a local hour of a day comes, in UTC."""
+    local = datetime.combine(day, hour, zone)
+    first = local.astimezone(UTC)
+    if first.astimezone(zone).replace(tzinfo=None) == local.replace(tzinfo=None):
+        return first
+    # In a gap, the offset before it puts the hour behind the gap and the offset after it puts it before:
+    # the end of the gap lies between the two, and the zone's offset changes there.
+    low, high = local.replace(fold=1).astimezone(UTC), first
+    before = low.astimezone(zone).utcoffset()
+    while high - low > timedelta(seconds=1):
+        middle = low + (high - low) / 2
+        low, high = (middle, high) if middle.astimezone(zone).utcoffset() == before else (low, middle)
+    return high.replace(microsecond=0)
+
+
+def latest(profile: Profile, now: datetime) -> Slot:
+    """Return the slot of the profile's own cadence that came last, at or before `now`."""
+    zone = ZoneInfo(profile.timezone)
+    day = now.astimezone(zone).date() + DAY  # an hour that moved out of a gap may lie on the day before
+    while True:
+        slot = _slot(profile, day, zone)
+        if slot is not None and slot.at <= now:
+            return slot
+        day -= DAY
+
+
+def following(profile: Profile, now: datetime) -> Slot:
+    """Return the slot of the profile's own cadence that comes next, after `now`."""
+    zone = ZoneInfo(profile.timezone)
+    day = now.astimezone(zone).date() - DAY
+    while True:
+        slot = _slot(profile, day, zone)
+        if slot is not None and slot.at > now:
+            return slot
+        day += DAY
+
+
+def _slot(profile: Profile, day: date, zone: ZoneInfo) -> Slot | None:
+    """Return the slot that falls on a local day, if one does."""
+    weekday = WEEKDAYS[day.weekday()]
+    days = profile.days[:1] if profile.cadence is Cadence.WEEKLY else profile.days
+    if weekday not in days:
+        return None
+    if profile.cadence is Cadence.WEEKLY:
+        year, week, _ = day.isocalendar()
+        issue = f"{Cadence.WEEKLY}:{year}-W{week:02}"
+    else:
+        issue = f"{Cadence.DAILY}:{day.isoformat()}"
+    return Slot(issue, instant(day, profile.at, zone))
+
+
+def immediate_issue(newest: int) -> str:
+    """Return the key of the alerts over everything up to the paper that arrived as number `newest`."""
+    return f"{Cadence.IMMEDIATE}:{newest:012}"

@@ -1,0 +1,144 @@
+"""The words around the papers: the subject line, the heading, the introduction, the reason to be there.
+
+All of it is for a person in their own time zone, in English whatever the machine's locale. Pure: the time is the
+edition's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from itertools import zip_longest
+from types import MappingProxyType
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from digestd.match.text import clean
+from digestd.model import Cadence, Edition, Section
+from digestd.publish.card import LONGEST_NAME, MONTHS, day_in_words, listed, shorten, title_shown
+
+LONGEST_SUBJECT = 100
+_LONGEST_SUBJECT_NAME = 32
+_LONGEST_SUBJECT_TITLE = 44
+_TITLES_IN_SUBJECT = 3
+_LONGEST_PREHEADER = 140
+
+_LABELS: Final = MappingProxyType(
+    {Cadence.IMMEDIATE: "Alert", Cadence.DAILY: "Daily digest", Cadence.WEEKLY: "Weekly digest"}
+)
+_WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def label(edition: Edition) -> str:
+    """Return what kind of edition this is: `Alert`, `Daily digest` or `Weekly digest`."""
+    return _LABELS[edition.cadence]
+
+
+def long_date(edition: Edition) -> str:
+    """Return `Monday, 23 November 2026` as the reader's calendar has it."""
+    at = _local(edition)
+    return f"{_WEEKDAYS[at.weekday()]}, {day_in_words(at)}"
+
+
+def heading(edition: Edition) -> str:
+    """Return the heading: the profile's name when there is one, else how many papers there are."""
+    if len(edition.sections) == 1:
+        return profile_name(edition.sections[0].profile)
+    return f"{counted(matched(edition), 'paper')} for you" if matched(edition) else "Nothing new"
+
+
+def intro(edition: Edition) -> str:
+    """Return the sentence under the heading: how many papers match, of how many."""
+    hits, of = matched(edition), edition.considered
+    if edition.cadence is Cadence.IMMEDIATE and hits:
+        return f"{counted(hits, 'paper')} just came in that you asked to hear about at once."
+    if hits:
+        return f"{hits:,} of {counted(of, 'new paper')} match{'es' if hits == 1 else ''} what you follow."
+    if of:
+        return f"Nothing among {counted(of, 'new paper')} matches what you follow. We keep looking."
+    return "No new papers came in this time. We keep looking."
+
+
+def summary(section: Section) -> str:
+    """Return what stands under a section's heading: `7 papers, best match first`."""
+    if section.matched <= 1:
+        return counted(section.matched, "paper") if section.matched else "No papers this time"
+    return f"{counted(section.matched, 'paper')}, best match first"
+
+
+def subject(edition: Edition) -> str:
+    """Return the subject line: what is inside and the date, at most LONGEST_SUBJECT characters.
+
+    `Agents: ScienceAgentBench, TouchStone and 5 more · 23 Nov`. As many titles as fit, up to three. An alert has
+    the time too, since equal subjects are threaded, and clipped, by mail programs.
+    """
+    at = _local(edition)
+    date = f" · {at.day} {MONTHS[at.month - 1][:3]}" + (f" {at:%H:%M}" if edition.cadence is Cadence.IMMEDIATE else "")
+    name = _subject_name(edition)
+    titles = [_short_title(title) for title in _titles(edition)[:_TITLES_IN_SUBJECT]]
+    if not titles:
+        return f"{name}nothing new{date}" if name else f"Nothing new{date}"
+    for number in range(len(titles), 0, -1):
+        more = matched(edition) - number
+        shown = titles[:number] if more <= 0 else [*titles[:number], f"{more:,} more"]
+        line = name + listed(shown) + date
+        if len(line) <= LONGEST_SUBJECT:
+            return line
+    return shorten(name + listed(shown), LONGEST_SUBJECT - len(date)) + date
+
+
+def preheader(edition: Edition) -> str:
+    """Return the line that an inbox shows after the subject: the first titles, whole."""
+    return shorten(" · ".join(title for title in _titles(edition)[:3]), _LONGEST_PREHEADER)
+
+
+def reason(edition: Edition) -> str:
+    """Return why this person gets this mail, for the footer."""
+    names = [f"“{profile_name(section.profile)}”" for section in edition.sections]
+    if len(names) > 4:
+        names = [*names[:3], f"{len(names) - 3} more"]
+    follows = f" and follows {listed(names)}" if names else ""
+    return f"You get this because {shorten(clean(edition.reader.email), 254)} is subscribed here{follows}."
+
+
+def matched(edition: Edition) -> int:
+    """Return how many papers of the edition matched; one that two profiles share is counted by `considered` at most."""
+    return min(sum(section.matched for section in edition.sections), max(edition.considered, _listed_papers(edition)))
+
+
+def counted(number: int, noun: str) -> str:
+    """Return `1 paper`, `7 papers`, `1,200 papers`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def profile_name(name: str) -> str:
+    """Return a profile's name as it is shown."""
+    return shorten(clean(name), LONGEST_NAME)
+
+
+def _local(edition: Edition) -> datetime:
+    return edition.composed_at.astimezone(ZoneInfo(edition.reader.timezone))
+
+
+def _titles(edition: Edition) -> list[str]:
+    # Best first over all profiles: the first of each section, then the second of each, …
+    heads = [section.entries[:_TITLES_IN_SUBJECT] for section in edition.sections]
+    papers = [entry.paper for row in zip_longest(*heads) for entry in row if entry]
+    return list(dict.fromkeys(title_shown(paper) for paper in papers[: 2 * _TITLES_IN_SUBJECT]))
+
+
+def _listed_papers(edition: Edition) -> int:
+    return len({entry.paper.id for section in edition.sections for entry in section.entries})
+
+
+def _subject_name(edition: Edition) -> str:
+    if edition.cadence is Cadence.IMMEDIATE:
+        return "Alert: "
+    if len(edition.sections) != 1:
+        return ""
+    return shorten(clean(edition.sections[0].profile), _LONGEST_SUBJECT_NAME) + ": "
+
+
+def _short_title(title: str) -> str:
+    # `ToolChain*: Efficient Action Space Navigation …` is known as ToolChain*.
+    name, colon, _ = title.partition(": ")
+    return shorten(name if colon and len(name) <= _LONGEST_SUBJECT_TITLE else title, _LONGEST_SUBJECT_TITLE)

@@ -1,0 +1,82 @@
+"""Settings → the real things: the store, the snapshot, the couriers. Nothing else builds them."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from digestd.config import Settings
+from digestd.deliver.courier import Relay, SmtpCourier
+from digestd.deliver.stage import Courier, Post
+from digestd.ingest.stage import Folders
+from digestd.model import Sender, Snapshot
+from digestd.resources import mail_templates
+from digestd.store.open import SqliteStore
+
+
+def utc_now() -> datetime:
+    """Return the time, the only clock of the program."""
+    return datetime.now(UTC)
+
+
+def jitter() -> float:
+    """Return a number in [0, 1) that spreads retries."""
+    return random.random()  # noqa: S311 - spreading, not secrecy
+
+
+def folders(settings: Settings) -> Folders:
+    """Return where digest files lie."""
+    paths, ingest = settings.paths, settings.ingest
+    return Folders(
+        paths.inbox, paths.archive, paths.quarantine, ingest.max_file_mb * 1_000_000, ingest.settle_seconds
+    )
+
+
+def store(settings: Settings) -> SqliteStore:
+    """Open the store, or make it."""
+    return SqliteStore(settings.paths.database)
+
+
+def sender(settings: Settings) -> Sender:
+    """Return who the mail comes from."""
+    mail = settings.mail
+    domain = mail.from_address.rpartition("@")[2]
+    return Sender(
+        from_address=mail.from_address,
+        from_name=mail.from_name,
+        reply_to=mail.reply_to or "",
+        list_id=mail.list_id or f"digestd.{domain}",
+        public_url=mail.public_url,
+    )
+
+
+def snapshot(settings: Settings) -> Snapshot:
+    """Return the templates and the sender that editions are rendered with from now on."""
+    return Snapshot(mail_templates(settings.paths.templates), sender(settings))
+
+
+def courier_maker(settings: Settings) -> Callable[[], Courier]:
+    """Return what makes a connection to the relay, not yet opened."""
+    smtp = settings.smtp
+    relay = Relay(
+        host=smtp.host,
+        port=smtp.port_in_use,
+        tls=smtp.tls,
+        username=smtp.username or None,
+        password=smtp.password.get_secret_value() or None,
+        local_hostname=settings.mail.from_address.rpartition("@")[2],
+    )
+    return lambda: SmtpCourier(relay)
+
+
+def post(settings: Settings) -> Post:
+    """Return how to deliver, under a name that no other run has."""
+    return Post(
+        owner=f"{socket.gethostname()}-{secrets.token_hex(8)}",
+        connections=settings.smtp.connections,
+        sender=settings.mail.from_address,
+        hold_uncertain=settings.smtp.on_uncertain == "hold",
+    )

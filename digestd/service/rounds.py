@@ -1,0 +1,61 @@
+"""The stages with the real things in their hands: what `run-once` does once and `serve` again and again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from digestd.config import Settings
+from digestd.deliver.stage import DeliverReport, deliver
+from digestd.errors import DigestdError
+from digestd.ingest.stage import FileReport, ingest_inbox
+from digestd.model import Outcome
+from digestd.publish.stage import PublishReport, publish
+from digestd.service import build
+from digestd.store.base import Claim, Store, SyncReport
+from digestd.subscribers.file import read_people
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What a synchronisation changed, and the problems that were found in the subscribers file."""
+
+    report: SyncReport
+    problems: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """One configuration at work on one store."""
+
+    settings: Settings
+    store: Store
+    clock: Clock = build.utc_now
+
+    def sync_people(self) -> People:
+        """Take over the subscribers file."""
+        reading = read_people(self.settings.subscribers, self.settings)
+        return People(self.store.subscribers.sync(reading.roster, self.clock()), reading.problems)
+
+    def ingest(self, wait: Callable[[float], None] | None = None) -> Iterator[FileReport]:
+        """Ingest what lies in the inbox. Raises DigestdError when a folder cannot be used."""
+        try:
+            yield from ingest_inbox(self.store.papers, build.folders(self.settings), self.clock, wait)
+        except OSError as error:
+            place = error.filename2 or error.filename or self.settings.paths.inbox
+            raise DigestdError(f"{place}: {(error.strerror or str(error)).lower()}") from error
+
+    def publish(self, progress: Callable[[int], None] | None = None) -> PublishReport:
+        """Compose what is due now."""
+        return publish(self.store, build.snapshot(self.settings), self.clock(), progress)
+
+    async def deliver(
+        self, *, stop: asyncio.Event | None = None, settled: Callable[[Claim, Outcome], None] | None = None
+    ) -> DeliverReport:
+        """Send what is ready."""
+        maker, post = build.courier_maker(self.settings), build.post(self.settings)
+        return await deliver(self.store, maker, post, self.clock, build.jitter, stop=stop, settled=settled)

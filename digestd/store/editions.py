@@ -1,0 +1,208 @@
+"""Editions in SQLite: what is due, and what was composed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from digestd.errors import NotFound
+from digestd.model import Cadence, Edition, Entry, Place, Reader, Section, Snapshot
+from digestd.store.base import Advance, Composed, DueProfile, DueSubscriber, Saved
+from digestd.store.papers import stored
+from digestd.store.sql import statements
+from digestd.store.sqlite import Connections, from_ms, to_ms
+from digestd.store.subscribers import profile_of
+
+
+class SqliteEditions:
+    """The `Editions` of a SQLite store."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sql = statements("editions")
+
+    def key(self) -> bytes:
+        with self._connections.read() as connection:
+            return bytes(connection.execute(self._sql["key"]).fetchone()[0])
+
+    def due(self, now: datetime, newest: int, limit: int) -> list[DueSubscriber]:
+        bounds = {"now": to_ms(now), "newest": newest, "limit": limit}
+        with self._connections.read() as connection:
+            rows = connection.execute(self._sql["due_subscribers"], bounds).fetchall()
+            return [self._subscriber(connection, row, bounds) for row in rows]
+
+    def profiles_of(self, subscriber: int) -> DueSubscriber:
+        with self._connections.read() as connection:
+            row = connection.execute(self._sql["subscriber"], {"pk": subscriber}).fetchone()
+            if row is None:
+                raise NotFound(f"no subscriber of number {subscriber}")
+            return self._subscriber(connection, row, None)
+
+    def announced(self, subscribers: Sequence[int], after: int) -> dict[int, set[int]]:
+        with self._connections.read() as connection:
+            return {
+                subscriber: {
+                    row[0]
+                    for row in connection.execute(self._sql["announced"], {"subscriber": subscriber, "after": after})
+                }
+                for subscriber in subscribers
+            }
+
+    def keep(self, snapshot: Snapshot) -> str:
+        values = {"sha256": snapshot.sha256, "content": snapshot.to_json()}
+        with self._connections.read() as connection:
+            if connection.execute(self._sql["snapshot"], {"sha256": values["sha256"]}).fetchone():
+                return values["sha256"]
+        with self._connections.write() as connection:
+            connection.execute(self._sql["keep_snapshot"], values)
+        return values["sha256"]
+
+    def snapshot(self, sha256: str) -> Snapshot:
+        with self._connections.read() as connection:
+            row = connection.execute(self._sql["snapshot"], {"sha256": sha256}).fetchone()
+        if row is None:
+            raise NotFound(f"no template snapshot {sha256}")
+        return Snapshot.from_json(row["content"])
+
+    def save(self, composed: Sequence[Composed], snapshot: str, now: datetime) -> Saved:
+        issues = editions = papers = 0
+        with self._connections.write() as connection:
+            for one in composed:
+                if not self._advance(connection, one.advances):
+                    continue
+                issues += 1
+                if one.edition_id is not None:
+                    papers += self._insert(connection, one, snapshot, now)
+                    editions += 1
+        return Saved(issues, editions, papers)
+
+    def load(self, pks: Sequence[int], token: Callable[[int, str], str]) -> dict[int, tuple[Edition, str]]:
+        wanted = {"pks": json.dumps(list(pks))}
+        with self._connections.read() as connection:
+            rows = connection.execute(self._sql["editions"], wanted).fetchall()
+            sections = connection.execute(self._sql["sections"], wanted).fetchall()
+            entries = connection.execute(self._sql["entries"], wanted).fetchall()
+            revisions = {"pks": json.dumps(sorted({row["pk"] for row in entries}))}
+            papers = {
+                row["revision"]: stored(row).paper for row in connection.execute(self._sql["revisions"], revisions)
+            }
+        placed: dict[tuple[int, int], list[Entry]] = {}
+        for row in entries:
+            entry = Entry(papers[row["pk"]], tuple(json.loads(row["queries"])), row["score"], Place(row["place"]))
+            placed.setdefault((row["edition"], row["profile"]), []).append(entry)
+        parts: dict[int, list[Section]] = {}
+        for row in sections:
+            chosen = tuple(placed.get((row["edition"], row["profile"]), ()))
+            parts.setdefault(row["edition"], []).append(Section(row["name"], chosen, row["matched"]))
+        return {
+            row["pk"]: (
+                Edition(
+                    id=row["id"],
+                    issue=row["issue"],
+                    cadence=Cadence(row["cadence"]),
+                    composed_at=from_ms(row["composed_at"]),
+                    reader=Reader(row["email"], row["name"], row["timezone"], token(row["subscriber"], row["email"])),
+                    sections=tuple(parts.get(row["pk"], ())),
+                    considered=row["considered"],
+                ),
+                row["snapshot"],
+            )
+            for row in rows
+        }
+
+    def announcement(self, subscriber: int, paper: int) -> tuple[int, Entry] | None:
+        with self._connections.read() as connection:
+            found = {"subscriber": subscriber, "paper": paper}
+            row = connection.execute(self._sql["announcement"], found).fetchone()
+            if row is None:
+                return None
+            revision = connection.execute(self._sql["revisions"], {"pks": f"[{row['revision']}]"}).fetchone()
+        queries = tuple(json.loads(row["queries"]))
+        return row["edition"], Entry(stored(revision).paper, queries, row["score"], Place(row["place"]))
+
+    def _subscriber(
+        self, connection: sqlite3.Connection, person: sqlite3.Row, due: dict[str, int] | None
+    ) -> DueSubscriber:
+        """Return a subscriber with the profiles that are due within these bounds, or with all."""
+        profiles = []
+        for row in connection.execute(self._sql["progress"], {"subscriber": person["pk"]}):
+            cadence, horizon = Cadence(row["cadence"]), row["horizon"]
+            if due is None:
+                pass
+            elif cadence is Cadence.IMMEDIATE:
+                if horizon is not None and horizon >= due["newest"]:
+                    continue
+            elif row["due_at"] > due["now"]:
+                continue
+            profile = profile_of(row["name"], row["content"])
+            profiles.append(DueProfile(row["pk"], row["spec"], profile, cadence, row["issue"], horizon))
+        return DueSubscriber(person["pk"], person["email"], person["name"], person["timezone"], tuple(profiles))
+
+    def _advance(self, connection: sqlite3.Connection, advances: Sequence[Advance]) -> bool:
+        """Move progress on, all or none: only from the issue at which it was read."""
+        connection.execute("SAVEPOINT issue")
+        for step in advances:
+            values = {
+                "profile": step.profile,
+                "cadence": step.cadence,
+                "was": step.was,
+                "issue": step.issue,
+                "horizon": step.horizon,
+                "due_at": to_ms(step.due_at) if step.due_at else None,
+            }
+            if connection.execute(self._sql["advance"], values).rowcount != 1:
+                connection.execute("ROLLBACK TO issue")
+                connection.execute("RELEASE issue")
+                return False
+        connection.execute("RELEASE issue")
+        return True
+
+    def _insert(self, connection: sqlite3.Connection, one: Composed, snapshot: str, now: datetime) -> int:
+        """Write one edition and its outbox row; returns the number of its papers."""
+        person = one.subscriber
+        values = {
+            "id": one.edition_id,
+            "subscriber": person.pk,
+            "issue": one.issue,
+            "cadence": one.cadence,
+            "now": to_ms(now),
+            "considered": one.considered,
+            "snapshot": snapshot,
+            "email": person.email,
+            "name": person.name,
+            "timezone": person.timezone,
+        }
+        edition = connection.execute(self._sql["insert_edition"], values).fetchone()[0]
+        entries = []
+        for position, section in enumerate(one.sections):
+            connection.execute(
+                self._sql["insert_section"],
+                {
+                    "profile": section.due.pk,
+                    "issue": one.issue,
+                    "edition": edition,
+                    "position": position,
+                    "name": section.due.profile.name,
+                    "spec": section.due.spec,
+                    "matched": section.matched,
+                },
+            )
+            entries += [
+                {
+                    "subscriber": person.pk,
+                    "paper": paper.pk,
+                    "edition": edition,
+                    "profile": section.due.pk,
+                    "position": len(entries) + number,
+                    "revision": paper.revision,
+                    "place": entry.place,
+                    "score": entry.score,
+                    "queries": json.dumps(entry.queries, ensure_ascii=False),
+                }
+                for number, (paper, entry) in enumerate(section.entries)
+            ]
+        connection.executemany(self._sql["insert_entry"], entries)
+        connection.execute(self._sql["insert_outbox"], {"edition": edition, "now": to_ms(now)})
+        return len(entries)

@@ -1,0 +1,166 @@
+"""The outbox and the ledger in SQLite: one UPDATE for each arrow, guarded by the state it comes from."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from digestd.errors import NotFound, StoreBusy
+from digestd.model import OutboxState
+from digestd.store.base import Claim, LedgerRow, OutboxRow, Transition
+from digestd.store.sql import statements
+from digestd.store.sqlite import Connections, from_ms, to_ms
+
+CRASHED = "the line or the program ended while the message was on its way; the relay may have it"
+LEFT = "the reader left before it was sent"
+
+
+class SqliteOutbox:
+    """The `Outbox` of a SQLite store."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sql = statements("outbox")
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        path = self._connections.path
+        with path.with_name(f"{path.name}.delivery-lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreBusy(
+                    f"{path}: another digestd delivers from this store; what is ready will be sent by it"
+                ) from None
+            yield
+
+    def recover(self, owner: str, now: datetime, *, hold: bool) -> int:
+        target = OutboxState.UNCERTAIN if hold else OutboxState.READY
+        with self._connections.write() as connection:
+            left = connection.execute(self._sql["left_sending"], {"owner": owner}).fetchall()
+            for row in left:
+                values = {"edition": row["edition"], "state": target, "reason": CRASHED, "owner": owner}
+                connection.execute(self._sql["recover_sending"], {**values, "now": to_ms(now)})
+                self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, reply=CRASHED)
+            connection.execute(self._sql["recover_claimed"], {"owner": owner, "now": to_ms(now)})
+        return len(left)
+
+    def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:
+        bounds = {"owner": owner, "now": to_ms(now), "limit": limit}
+        with self._connections.write() as connection:
+            unwanted = connection.execute(
+                self._sql["unwanted"], {"reason": LEFT, "now": to_ms(now), "limit": limit}
+            ).fetchall()
+            for row in unwanted:
+                self._write(connection, row["edition"], now, OutboxState.CANCELLED, reply=LEFT)
+            editions = [row[0] for row in connection.execute(self._sql["claim"], bounds).fetchall()]
+            rows = connection.execute(self._sql["claims"], {"editions": json.dumps(editions)}).fetchall()
+        claims = [
+            Claim(row["edition"], row["id"], row["email"], row["attempts"], from_ms(row["composed_at"]), row["sha256"])
+            for row in rows
+        ]
+        return claims, len(unwanted)
+
+    def record(self, owner: str, transitions: Sequence[Transition]) -> list[bool]:
+        with self._connections.write() as connection:
+            return [self._record(connection, owner, transition) for transition in transitions]
+
+    def release(self, owner: str, now: datetime) -> None:
+        with self._connections.write() as connection:
+            connection.execute(self._sql["release"], {"owner": owner, "now": to_ms(now)})
+
+    def counts(self) -> dict[OutboxState, int]:
+        with self._connections.read() as connection:
+            found = {OutboxState(state): count for state, count in connection.execute(self._sql["counts"])}
+        return {state: found.get(state, 0) for state in OutboxState}
+
+    def next_at(self) -> datetime | None:
+        with self._connections.read() as connection:
+            found = connection.execute(self._sql["next_at"]).fetchone()[0]
+        return from_ms(found) if found is not None else None
+
+    def rows(self, state: OutboxState | None, limit: int) -> list[OutboxRow]:
+        with self._connections.read() as connection:
+            bounds = {"state": state or "", "limit": limit}
+            return [_row(row) for row in connection.execute(self._sql["rows"], bounds)]
+
+    def row(self, edition: str) -> tuple[OutboxRow, list[LedgerRow]]:
+        wanted = {
+            "number": int(edition) if edition.isascii() and edition.isdigit() and len(edition) < 16 else -1,
+            "prefix": f"{edition}%" if len(edition) >= 6 and edition.isalnum() else "",
+        }
+        with self._connections.read() as connection:
+            found = connection.execute(self._sql["row"], wanted).fetchall()
+            if len(found) != 1:
+                raise NotFound(f"no edition {edition}" if not found else f"more than one edition begins with {edition}")
+            ledger = connection.execute(self._sql["ledger"], {"edition": found[0]["edition"]}).fetchall()
+        return _row(found[0]), [
+            LedgerRow(from_ms(row["at"]), row["state"], row["attempt"], row["phase"], row["code"], row["reply"])
+            for row in ledger
+        ]
+
+    def settle(
+        self, edition: int, source: Collection[OutboxState], target: OutboxState, reason: str, now: datetime
+    ) -> bool:
+        values = {"edition": edition, "source": json.dumps(list(source)), "target": target, "reason": reason}
+        with self._connections.write() as connection:
+            moved = connection.execute(self._sql["settle"], {**values, "now": to_ms(now)}).rowcount == 1
+            if moved:
+                self._write(connection, edition, now, target, reply=reason)
+        return moved
+
+    def _record(self, connection: sqlite3.Connection, owner: str, wanted: Transition) -> bool:
+        if wanted.target is OutboxState.SENDING:
+            values = {"edition": wanted.edition, "sha256": wanted.sha256, "owner": owner, "now": to_ms(wanted.at)}
+            return connection.execute(self._sql["begin_sending"], values).rowcount == 1
+        moved = connection.execute(
+            self._sql["transition"],
+            {
+                "edition": wanted.edition,
+                "source": wanted.source,
+                "target": wanted.target,
+                "not_before": to_ms(wanted.not_before) if wanted.not_before else None,
+                "reason": wanted.reason,
+                "taken_back": 0 if wanted.counts else 1,
+                "owner": owner,
+                "now": to_ms(wanted.at),
+            },
+        )
+        if moved.rowcount != 1:
+            return False
+        if wanted.ledger:
+            self._write(
+                connection, wanted.edition, wanted.at, wanted.ledger, wanted.reason, wanted.phase, wanted.code
+            )
+        return True
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        edition: int,
+        at: datetime,
+        state: str,
+        reply: str = "",
+        phase: str | None = None,
+        code: int | None = None,
+    ) -> None:
+        values = {"edition": edition, "at": to_ms(at), "state": state, "phase": phase, "code": code, "reply": reply}
+        connection.execute(self._sql["write_ledger"], values)
+
+
+def _row(row: sqlite3.Row) -> OutboxRow:
+    return OutboxRow(
+        row["edition"],
+        row["id"],
+        row["email"],
+        row["issue"],
+        OutboxState(row["state"]),
+        row["attempts"],
+        from_ms(row["not_before"]),
+        from_ms(row["changed_at"]),
+        row["reason"],
+    )

@@ -1,0 +1,152 @@
+"""Papers in SQLite: each work once, each thing it ever said as a revision that is never changed."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
+
+from digestd.ingest import identity
+from digestd.model import Paper, StoredPaper
+from digestd.store.base import Counts, DigestFile
+from digestd.store.sql import statements
+from digestd.store.sqlite import Connections, from_ms, to_ms
+
+BATCH = 1_000  # papers read at a time by `all`
+
+
+class SqlitePapers:
+    """The `Papers` of a SQLite store."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sql = statements("papers")
+
+    def ingested(self, sha256: str) -> bool:
+        with self._connections.read() as connection:
+            return connection.execute(self._sql["file_known"], {"sha256": sha256}).fetchone() is not None
+
+    def add_file(
+        self, file: DigestFile, papers: Iterable[Paper], bad: Callable[[], int], now: datetime
+    ) -> Counts | None:
+        with self._connections.write() as connection:
+            row = connection.execute(
+                self._sql["insert_file"],
+                {"sha256": file.sha256, "name": file.name, "format": file.format, "size": file.size, "now": to_ms(now)},
+            ).fetchone()
+            if row is None:
+                return None
+            new = revised = duplicate = 0
+            for paper in papers:
+                kind = self._add(connection, row["pk"], paper, now)
+                new += kind == "new"
+                revised += kind == "revised"
+                duplicate += kind == "duplicate"
+            counts = Counts(new + revised + duplicate, new, revised, duplicate)
+            connection.execute(
+                self._sql["count_file"],
+                {
+                    "pk": row["pk"],
+                    "papers": counts.papers,
+                    "new": new,
+                    "revised": revised,
+                    "duplicate": duplicate,
+                    "bad": bad(),
+                },
+            )
+            return counts
+
+    def newest(self) -> int:
+        with self._connections.read() as connection:
+            return int(connection.execute(self._sql["newest"]).fetchone()[0])
+
+    def between(self, after: int, upto: int, since: datetime | None = None) -> list[StoredPaper]:
+        bounds = {"after": after, "upto": upto, "since": to_ms(since) if since else 0}
+        with self._connections.read() as connection:
+            return [stored(row) for row in connection.execute(self._sql["between"], bounds)]
+
+    def first_since(self, since: datetime) -> int:
+        with self._connections.read() as connection:
+            found = connection.execute(self._sql["first_since"], {"since": to_ms(since)}).fetchone()[0]
+        return int(found) if found is not None else self.newest() + 1
+
+    def find(self, name: str) -> list[StoredPaper]:
+        known = identity.canonical_id(name)
+        with self._connections.read() as connection:
+            for key in filter(None, (known and known[0], name)):
+                if row := connection.execute(self._sql["by_key"], {"key": key}).fetchone():
+                    return [stored(row)]
+            escaped = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+            rows = connection.execute(self._sql["by_title"], {"pattern": f"%{escaped}%"}).fetchall()
+        return [stored(row) for row in rows]
+
+    def all(self) -> Iterator[StoredPaper]:
+        after, newest = 0, self.newest()
+        while after < newest:
+            batch = self.between(after, min(after + BATCH, newest))
+            yield from batch
+            after += BATCH
+
+    def _add(self, connection: sqlite3.Connection, file: int, paper: Paper, now: datetime) -> str:
+        """Store one record. Returns whether it is `new`, `revised` or a `duplicate`."""
+        keys = identity.keys(paper)
+        known = self._known(connection, keys, paper)
+        if known is None:
+            paper_pk = connection.execute(self._sql["insert_paper"], {"id": paper.id, "now": to_ms(now)}).fetchone()[0]
+            kept, kind = paper, "new"
+        else:
+            paper_pk, kept = known.pk, identity.merge(known.paper, paper)
+            kind = "revised" if identity.is_revision(known.paper, kept) else "duplicate"
+        if known is None or kept != known.paper:
+            values = {"paper": paper_pk, "file": file, **_columns(kept)}
+            revision = connection.execute(self._sql["insert_revision"], values).fetchone()[0]
+            connection.execute(self._sql["point_paper"], {"pk": paper_pk, "id": kept.id, "revision": revision})
+            remembered = ({"key": key, "paper": paper_pk} for key in (*keys, *identity.keys(kept)))
+            connection.executemany(self._sql["insert_key"], remembered)
+        return kind
+
+    def _known(self, connection: sqlite3.Connection, keys: tuple[str, ...], paper: Paper) -> StoredPaper | None:
+        for key in keys:
+            row = connection.execute(self._sql["by_key"], {"key": key}).fetchone()
+            if row is None:
+                continue
+            found = stored(row)
+            if not key.startswith("title:"):
+                return found
+            its_keys = [row[0] for row in connection.execute(self._sql["keys_of"], {"paper": found.pk})]
+            if identity.same_work(found.paper, its_keys, paper):
+                return found
+        return None
+
+
+def stored(row: sqlite3.Row) -> StoredPaper:
+    """Return the paper of a row that has its columns and those of its revision."""
+    paper = Paper(
+        id=row["id"],
+        title=row["title"],
+        authors=tuple(json.loads(row["authors"])),
+        abstract=row["abstract"],
+        url=row["url"],
+        published=date.fromisoformat(row["published"]) if row["published"] else None,
+        categories=tuple(json.loads(row["categories"])),
+        source=row["source"],
+        version=row["version"],
+        votes=row["votes"],
+    )
+    return StoredPaper(row["pk"], row["revision"], from_ms(row["ingested_at"]), paper)
+
+
+def _columns(paper: Paper) -> dict[str, object]:
+    return {
+        "id": paper.id,
+        "title": paper.title,
+        "authors": json.dumps(paper.authors, ensure_ascii=False),
+        "abstract": paper.abstract,
+        "url": paper.url,
+        "published": paper.published.isoformat() if paper.published else None,
+        "categories": json.dumps(paper.categories, ensure_ascii=False),
+        "source": paper.source,
+        "version": paper.version,
+        "votes": paper.votes,
+    }

@@ -1,0 +1,76 @@
+-- name: key
+SELECT value FROM secret WHERE name = 'signing key'
+
+-- name: due_subscribers
+SELECT DISTINCT s.pk, s.email, s.name, s.timezone FROM (
+    SELECT profile FROM progress WHERE due_at <= :now
+    UNION ALL
+    SELECT profile FROM progress WHERE cadence = 'immediate' AND coalesce(horizon, -1) < :newest
+) AS g
+JOIN profile AS p ON p.pk = g.profile AND p.active = 1
+JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
+LIMIT :limit
+
+-- name: subscriber
+SELECT pk, email, name, timezone FROM subscriber WHERE pk = :pk
+
+-- name: progress
+SELECT p.pk, p.name, p.spec, c.content, g.cadence, g.issue, g.horizon, g.due_at
+FROM profile AS p JOIN spec AS c ON c.pk = p.spec JOIN progress AS g ON g.profile = p.pk
+WHERE p.subscriber = :subscriber AND p.active = 1
+ORDER BY p.position, g.cadence
+
+-- name: announced
+SELECT paper FROM edition_paper WHERE subscriber = :subscriber AND paper > :after
+
+-- name: keep_snapshot
+INSERT INTO snapshot (sha256, content) VALUES (:sha256, :content) ON CONFLICT (sha256) DO NOTHING
+
+-- name: snapshot
+SELECT content FROM snapshot WHERE sha256 = :sha256
+
+-- name: advance
+UPDATE progress SET issue = :issue, horizon = :horizon, due_at = :due_at
+WHERE profile = :profile AND cadence = :cadence AND issue IS :was
+
+-- name: insert_edition
+INSERT INTO edition (id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone)
+VALUES (:id, :subscriber, :issue, :cadence, :now, :considered, :snapshot, :email, :name, :timezone)
+RETURNING pk
+
+-- name: insert_section
+INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched)
+VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched)
+
+-- name: insert_entry
+INSERT INTO edition_paper (subscriber, paper, edition, profile, position, revision, place, score, queries)
+VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :score, :queries)
+
+-- name: insert_outbox
+INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
+
+-- name: editions
+SELECT pk, id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone
+FROM edition WHERE pk IN (SELECT value FROM json_each(:pks))
+
+-- name: sections
+SELECT edition, profile, name, matched FROM edition_profile
+WHERE edition IN (SELECT value FROM json_each(:pks))
+ORDER BY edition, position
+
+-- name: entries
+SELECT e.edition, e.profile, e.place, e.score, e.queries, e.revision AS pk
+FROM edition_paper AS e
+WHERE e.edition IN (SELECT value FROM json_each(:pks))
+ORDER BY e.edition, e.position
+
+-- name: revisions
+SELECT r.pk AS revision, p.pk, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
+       r.source, r.version, r.votes
+FROM revision AS r JOIN paper AS p ON p.pk = r.paper
+WHERE r.pk IN (SELECT value FROM json_each(:pks))
+
+-- name: announcement
+SELECT e.edition, e.place, e.score, e.queries, e.revision
+FROM edition_paper AS e
+WHERE e.subscriber = :subscriber AND e.paper = :paper

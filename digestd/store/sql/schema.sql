@@ -1,0 +1,176 @@
+-- The store, whole. Times are Unix milliseconds UTC, except dates of papers (ISO text).
+-- Uniqueness constraints carry the promises; each says which race it closes.
+
+CREATE TABLE secret (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE digest_file (
+    pk          INTEGER PRIMARY KEY,
+    sha256      TEXT NOT NULL UNIQUE,  -- two processes take the same content at once: the second one loses
+    name        TEXT NOT NULL,
+    format      TEXT NOT NULL,
+    size        INTEGER NOT NULL,
+    ingested_at INTEGER NOT NULL,
+    papers      INTEGER NOT NULL,
+    new         INTEGER NOT NULL,
+    revised     INTEGER NOT NULL,
+    duplicate   INTEGER NOT NULL,
+    bad         INTEGER NOT NULL
+) STRICT;
+
+-- A work. `pk` is the order of arrival and never used twice; horizons count along it, so that a clock that
+-- steps back hides nothing.
+CREATE TABLE paper (
+    pk          INTEGER PRIMARY KEY AUTOINCREMENT,
+    id          TEXT NOT NULL UNIQUE,
+    revision    INTEGER NOT NULL REFERENCES revision DEFERRABLE INITIALLY DEFERRED,
+    ingested_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX paper_ingested_at ON paper (ingested_at);
+
+-- Every key a work is known by: its ids, and its title key. One work a key, whatever the source.
+CREATE TABLE paper_key (
+    key   TEXT PRIMARY KEY,
+    paper INTEGER NOT NULL REFERENCES paper
+) STRICT, WITHOUT ROWID;
+CREATE INDEX paper_key_paper ON paper_key (paper);
+
+-- What a work said at one time. Never changed: an edition points at the one it was composed from.
+CREATE TABLE revision (
+    pk          INTEGER PRIMARY KEY,
+    paper       INTEGER NOT NULL REFERENCES paper DEFERRABLE INITIALLY DEFERRED,
+    digest_file INTEGER NOT NULL REFERENCES digest_file,
+    id          TEXT NOT NULL,  -- the work's id as known then
+    title       TEXT NOT NULL,
+    authors     TEXT NOT NULL,  -- JSON array
+    abstract    TEXT,
+    url         TEXT,
+    published   TEXT,
+    categories  TEXT NOT NULL,  -- JSON array
+    source      TEXT NOT NULL,
+    version     INTEGER,
+    votes       INTEGER
+) STRICT;
+CREATE INDEX revision_paper ON revision (paper);
+
+CREATE TABLE subscriber (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    address    TEXT NOT NULL UNIQUE,  -- case-folded: one person, one row, however the address is written
+    email      TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    timezone   TEXT NOT NULL,
+    state      TEXT NOT NULL CHECK (state IN ('pending', 'active', 'paused', 'unsubscribed', 'suppressed')),
+    state_by   TEXT NOT NULL CHECK (state_by IN ('file', 'operator', 'reader')),
+    origin     TEXT NOT NULL CHECK (origin IN ('file', 'operator', 'reader')),
+    changed_at INTEGER NOT NULL
+) STRICT;
+
+-- The content of a profile, shared by all who have the same and never changed.
+CREATE TABLE spec (
+    pk      INTEGER PRIMARY KEY,
+    content TEXT NOT NULL UNIQUE  -- JSON
+) STRICT;
+
+CREATE TABLE profile (
+    pk         INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscriber INTEGER NOT NULL REFERENCES subscriber,
+    name       TEXT NOT NULL,
+    spec       INTEGER NOT NULL REFERENCES spec,
+    position   INTEGER NOT NULL,
+    active     INTEGER NOT NULL CHECK (active IN (0, 1)),
+    UNIQUE (subscriber, name)
+) STRICT;
+
+-- How far each cadence of a profile has come: the last issue composed, the newest paper it looked at, and when
+-- the next one is due (0: at once; NULL for `immediate`, which waits for papers and not for an hour).
+CREATE TABLE progress (
+    profile INTEGER NOT NULL REFERENCES profile,
+    cadence TEXT NOT NULL CHECK (cadence IN ('immediate', 'daily', 'weekly')),
+    issue   TEXT,
+    horizon INTEGER,
+    due_at  INTEGER,
+    PRIMARY KEY (profile, cadence)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX progress_due_at ON progress (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX progress_horizon ON progress (coalesce(horizon, -1)) WHERE cadence = 'immediate';
+
+-- Templates and sender by content hash, so that a second rendering is the same to the byte.
+CREATE TABLE snapshot (
+    sha256  TEXT PRIMARY KEY,
+    content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE edition (
+    pk          INTEGER PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    subscriber  INTEGER NOT NULL REFERENCES subscriber,
+    issue       TEXT NOT NULL,
+    cadence     TEXT NOT NULL,
+    composed_at INTEGER NOT NULL,
+    considered  INTEGER NOT NULL,
+    snapshot    TEXT NOT NULL REFERENCES snapshot,
+    email       TEXT NOT NULL,  -- as they were: a retry does not follow a later change of the name
+    name        TEXT NOT NULL,
+    timezone    TEXT NOT NULL
+) STRICT;
+CREATE INDEX edition_subscriber ON edition (subscriber);
+
+CREATE TABLE edition_profile (
+    profile  INTEGER NOT NULL REFERENCES profile,
+    issue    TEXT NOT NULL,
+    edition  INTEGER NOT NULL REFERENCES edition,
+    position INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    spec     INTEGER NOT NULL REFERENCES spec,
+    matched  INTEGER NOT NULL,
+    PRIMARY KEY (profile, issue)  -- two publishers compose the same issue at once: the second one loses
+) STRICT, WITHOUT ROWID;
+CREATE INDEX edition_profile_edition ON edition_profile (edition);
+
+CREATE TABLE edition_paper (
+    subscriber INTEGER NOT NULL REFERENCES subscriber,
+    paper      INTEGER NOT NULL REFERENCES paper,
+    edition    INTEGER NOT NULL REFERENCES edition,
+    profile    INTEGER NOT NULL REFERENCES profile,
+    position   INTEGER NOT NULL,
+    revision   INTEGER NOT NULL REFERENCES revision,
+    place      TEXT NOT NULL CHECK (place IN ('card', 'title')),
+    score      REAL NOT NULL,
+    queries    TEXT NOT NULL,  -- JSON array of the query texts that hit
+    PRIMARY KEY (subscriber, paper)  -- never a paper twice for one subscriber
+) STRICT, WITHOUT ROWID;
+CREATE INDEX edition_paper_edition ON edition_paper (edition, position);
+
+-- Editions waiting to be sent, written in the same transaction as the edition.
+CREATE TABLE outbox (
+    edition    INTEGER PRIMARY KEY REFERENCES edition,
+    state      TEXT NOT NULL
+               CHECK (state IN ('ready', 'claimed', 'sending', 'sent', 'failed', 'uncertain', 'cancelled')),
+    not_before INTEGER NOT NULL,
+    attempts   INTEGER NOT NULL DEFAULT 0,
+    claimed_by TEXT,
+    sha256     TEXT,  -- of the bytes that were sent, or begun to be sent
+    reason     TEXT NOT NULL DEFAULT '',
+    changed_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX outbox_ready ON outbox (not_before) WHERE state = 'ready';
+CREATE INDEX outbox_open ON outbox (state) WHERE state NOT IN ('ready', 'sent');
+
+-- The append-only record of every attempt and settlement.
+CREATE TABLE ledger (
+    pk      INTEGER PRIMARY KEY AUTOINCREMENT,
+    edition INTEGER NOT NULL REFERENCES edition,
+    at      INTEGER NOT NULL,
+    state   TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    phase   TEXT,
+    code    INTEGER,
+    reply   TEXT NOT NULL
+) STRICT;
+CREATE INDEX ledger_edition ON ledger (edition);
+CREATE TRIGGER ledger_keeps_its_rows BEFORE DELETE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
+CREATE TRIGGER ledger_keeps_its_words BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;

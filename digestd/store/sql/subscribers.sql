@@ -1,0 +1,56 @@
+-- name: all
+SELECT pk, address, email, name, timezone, state, state_by, origin FROM subscriber ORDER BY address
+
+-- name: by_address
+SELECT pk, address, email, name, timezone, state, state_by, origin FROM subscriber WHERE address = :address
+
+-- name: by_pk
+SELECT pk, address, email, name, timezone, state, state_by, origin FROM subscriber WHERE pk = :pk
+
+-- name: addresses
+SELECT address FROM subscriber
+
+-- name: insert
+INSERT INTO subscriber (address, email, name, timezone, state, state_by, origin, changed_at)
+VALUES (:address, :email, :name, :timezone, :state, :by, :by, :now)
+RETURNING pk
+
+-- name: update
+UPDATE subscriber SET email = :email, name = :name, timezone = :timezone, origin = :origin, changed_at = :now
+WHERE pk = :pk
+
+-- name: set_state
+UPDATE subscriber SET state = :state, state_by = :by, changed_at = :now WHERE pk = :pk
+
+-- name: profiles
+SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
+FROM profile AS p JOIN spec AS s ON s.pk = p.spec
+WHERE p.active = 1
+ORDER BY p.subscriber, p.position
+
+-- name: profiles_of
+SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
+FROM profile AS p JOIN spec AS s ON s.pk = p.spec
+WHERE p.active = 1 AND p.subscriber = :subscriber
+ORDER BY p.position
+
+-- name: spec
+SELECT pk FROM spec WHERE content = :content
+
+-- name: insert_spec
+INSERT INTO spec (content) VALUES (:content) RETURNING pk
+
+-- name: put_profile
+INSERT INTO profile (subscriber, name, spec, position, active) VALUES (:subscriber, :name, :spec, :position, 1)
+ON CONFLICT (subscriber, name) DO UPDATE SET spec = excluded.spec, position = excluded.position, active = 1
+RETURNING pk
+
+-- name: retire_profile
+UPDATE profile SET active = 0 WHERE pk = :pk
+
+-- name: put_progress
+INSERT INTO progress (profile, cadence, issue, horizon, due_at) VALUES (:profile, :cadence, NULL, NULL, :due_at)
+ON CONFLICT (profile, cadence) DO UPDATE SET due_at = excluded.due_at
+
+-- name: drop_progress
+DELETE FROM progress WHERE profile = :profile AND cadence NOT IN (:first, :second)

@@ -1,0 +1,238 @@
+"""People and profiles in SQLite."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from datetime import datetime, time
+from difflib import get_close_matches
+
+from digestd.errors import NotAllowed, NotFound
+from digestd.model import (
+    Cadence,
+    Origin,
+    Profile,
+    Subscriber,
+    SubscriberState,
+    Weekday,
+    WeightedQuery,
+    canonical_address,
+)
+from digestd.store.base import Roster, StoredSubscriber, SyncReport
+from digestd.store.sql import statements
+from digestd.store.sqlite import Connections, to_ms
+
+LEFT = (SubscriberState.UNSUBSCRIBED, SubscriberState.SUPPRESSED)
+
+
+def spec_of(profile: Profile) -> str:
+    """Return a profile's content, all but its name, as canonical JSON."""
+    content = {
+        "queries": [[query.query, query.weight] for query in profile.queries],
+        "exclude": profile.exclude,
+        "alert": profile.alert,
+        "cadence": profile.cadence,
+        "at": profile.at.isoformat("minutes"),
+        "days": profile.days,
+        "timezone": profile.timezone,
+        "max_papers": profile.max_papers,
+        "min_score": profile.min_score,
+        "send_empty": profile.send_empty,
+    }
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def profile_of(name: str, spec: str) -> Profile:
+    """Return the profile of a name and what `spec_of` wrote."""
+    content = json.loads(spec)
+    return Profile(
+        name=name,
+        queries=tuple(WeightedQuery(query, weight) for query, weight in content["queries"]),
+        exclude=tuple(content["exclude"]),
+        alert=tuple(content["alert"]),
+        cadence=Cadence(content["cadence"]),
+        at=time.fromisoformat(content["at"]),
+        days=tuple(Weekday(day) for day in content["days"]),
+        timezone=content["timezone"],
+        max_papers=content["max_papers"],
+        min_score=content["min_score"],
+        send_empty=content["send_empty"],
+    )
+
+
+def cadences(profile: Profile) -> tuple[Cadence, ...]:
+    """Return the cadences a profile is published in: its own, and `immediate` for its alert queries."""
+    return tuple(dict.fromkeys((profile.cadence, Cadence.IMMEDIATE))) if profile.alert else (profile.cadence,)
+
+
+class SqliteSubscribers:
+    """The `Subscribers` of a SQLite store."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._sql = statements("subscribers")
+
+    def sync(self, roster: Roster, now: datetime) -> SyncReport:
+        added = changed = unchanged = 0
+        with self._connections.write() as connection:
+            known = {row["address"]: row for row in connection.execute(self._sql["all"])}
+            profiles: dict[int, list[sqlite3.Row]] = {}
+            for row in connection.execute(self._sql["profiles"]):
+                profiles.setdefault(row["subscriber"], []).append(row)
+            named = set(roster.refused_people)
+            for person in roster.people:
+                address = canonical_address(person.email)
+                named.add(address)
+                if (row := known.get(address)) is None:
+                    pk = self._insert(connection, person, Origin.FILE, now)
+                    self._put_profiles(connection, pk, person.profiles, ())
+                    added += 1
+                    continue
+                touched = self._update(connection, row, person, now)
+                kept = roster.refused_profiles.get(address, frozenset())
+                had = profiles.get(row["pk"], [])
+                touched |= self._put_profiles(connection, row["pk"], person.profiles, had, kept)
+                changed += touched
+                unchanged += not touched
+            removed = self._remove(connection, known, named, now) if roster.complete else 0
+        return SyncReport(added, changed, removed, unchanged)
+
+    def add(self, subscriber: Subscriber, origin: Origin, now: datetime) -> StoredSubscriber:
+        with self._connections.write() as connection:
+            address = canonical_address(subscriber.email)
+            row = connection.execute(self._sql["by_address"], {"address": address}).fetchone()
+            if row is None:
+                pk = self._insert(connection, subscriber, origin, now)
+                had: list[sqlite3.Row] = []
+            else:
+                pk = row["pk"]
+                self._allow(row, SubscriberState.ACTIVE, origin)
+                had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
+                if row["state"] != SubscriberState.ACTIVE:
+                    self._set_state(connection, pk, SubscriberState.ACTIVE, origin, now)
+            kept = {row["name"] for row in had} - {profile.name for profile in subscriber.profiles}
+            self._put_profiles(connection, pk, subscriber.profiles, had, kept)
+        return self.numbered(pk)
+
+    def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
+        pk = self.find(address).pk
+        with self._connections.write() as connection:
+            row = connection.execute(self._sql["by_pk"], {"pk": pk}).fetchone()
+            self._allow(row, state, by)
+            if row["state"] != state or row["state_by"] != by:
+                self._set_state(connection, pk, state, by, now)
+        return self.numbered(pk)
+
+    def find(self, address: str) -> StoredSubscriber:
+        with self._connections.read() as connection:
+            row = connection.execute(self._sql["by_address"], {"address": canonical_address(address)}).fetchone()
+            if row is None:
+                known = [row[0] for row in connection.execute(self._sql["addresses"])]
+                guess = get_close_matches(canonical_address(address), known, n=1)
+                raise NotFound(f"no subscriber {address}{f'; did you mean {guess[0]}?' if guess else ''}")
+            return self._stored(connection, row)
+
+    def numbered(self, pk: int) -> StoredSubscriber:
+        with self._connections.read() as connection:
+            row = connection.execute(self._sql["by_pk"], {"pk": pk}).fetchone()
+            if row is None:
+                raise NotFound(f"no subscriber of number {pk}")
+            return self._stored(connection, row)
+
+    def all(self) -> Iterator[StoredSubscriber]:
+        with self._connections.read() as connection:
+            for row in connection.execute(self._sql["all"]).fetchall():
+                yield self._stored(connection, row)
+
+    def _stored(self, connection: sqlite3.Connection, row: sqlite3.Row) -> StoredSubscriber:
+        rows = connection.execute(self._sql["profiles_of"], {"subscriber": row["pk"]})
+        profiles = tuple(profile_of(profile["name"], profile["content"]) for profile in rows)
+        state = SubscriberState(row["state"])
+        person = Subscriber(row["email"], row["name"], row["timezone"], profiles, state)
+        return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]))
+
+    def _insert(self, connection: sqlite3.Connection, person: Subscriber, by: Origin, now: datetime) -> int:
+        values = {
+            "address": canonical_address(person.email),
+            "email": person.email,
+            "name": person.name,
+            "timezone": person.timezone,
+            "state": person.state,
+            "by": by,
+            "now": to_ms(now),
+        }
+        return int(connection.execute(self._sql["insert"], values).fetchone()[0])
+
+    def _update(self, connection: sqlite3.Connection, row: sqlite3.Row, person: Subscriber, now: datetime) -> bool:
+        """Take over what the file says of a known person; returns whether that changed anything."""
+        touched = False
+        said = {"email": person.email, "name": person.name, "timezone": person.timezone, "origin": Origin.FILE}
+        if any(row[key] != value for key, value in said.items()):
+            connection.execute(self._sql["update"], {**said, "pk": row["pk"], "now": to_ms(now)})
+            touched = True
+        back = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.FILE
+        if back or row["state"] == SubscriberState.PENDING:
+            self._set_state(connection, row["pk"], SubscriberState.ACTIVE, Origin.FILE, now)
+            touched = True
+        return touched
+
+    def _remove(
+        self, connection: sqlite3.Connection, known: dict[str, sqlite3.Row], named: set[str], now: datetime
+    ) -> int:
+        gone = [
+            row["pk"]
+            for address, row in known.items()
+            if row["origin"] == Origin.FILE and address not in named and row["state"] not in LEFT
+        ]
+        for pk in gone:
+            self._set_state(connection, pk, SubscriberState.UNSUBSCRIBED, Origin.FILE, now)
+        return len(gone)
+
+    def _put_profiles(
+        self,
+        connection: sqlite3.Connection,
+        subscriber: int,
+        profiles: tuple[Profile, ...],
+        had: Iterable[sqlite3.Row],
+        kept: frozenset[str] | set[str] = frozenset(),
+    ) -> bool:
+        """Make a person's active profiles these and those `kept`; returns whether that changed anything."""
+        before = {row["name"]: row for row in had}
+        touched = False
+        for position, profile in enumerate(profiles):
+            row, content = before.pop(profile.name, None), spec_of(profile)
+            if row is not None and row["content"] == content and row["position"] == position:
+                continue
+            touched = True
+            spec = connection.execute(self._sql["spec"], {"content": content}).fetchone()
+            spec = spec or connection.execute(self._sql["insert_spec"], {"content": content}).fetchone()
+            values = {"subscriber": subscriber, "name": profile.name, "spec": spec[0], "position": position}
+            pk = connection.execute(self._sql["put_profile"], values).fetchone()[0]
+            wanted = cadences(profile)
+            connection.execute(
+                self._sql["drop_progress"], {"profile": pk, "first": wanted[0], "second": wanted[-1]}
+            )
+            for cadence in wanted:  # due at once: publishing then finds out whether an issue is open
+                due_at = None if cadence is Cadence.IMMEDIATE else 0
+                connection.execute(self._sql["put_progress"], {"profile": pk, "cadence": cadence, "due_at": due_at})
+        for name, row in before.items():
+            if name not in kept:
+                connection.execute(self._sql["retire_profile"], {"pk": row["pk"]})
+                touched = True
+        return touched
+
+    def _allow(self, row: sqlite3.Row, state: SubscriberState, by: Origin) -> None:
+        """Raise NotAllowed for a change that only the reader, or nobody, may make."""
+        if by is Origin.READER or state not in (SubscriberState.ACTIVE, SubscriberState.PAUSED):
+            return
+        if row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.READER:
+            raise NotAllowed(f"{row['email']} asked to leave; only they can come back")
+        if row["state"] == SubscriberState.SUPPRESSED:
+            raise NotAllowed(f"{row['email']} is suppressed: mail to it bounced or drew a complaint")
+
+    def _set_state(
+        self, connection: sqlite3.Connection, pk: int, state: SubscriberState, by: Origin, now: datetime
+    ) -> None:
+        values = {"pk": pk, "state": state, "by": by, "now": to_ms(now)}
+        connection.execute(self._sql["set_state"], values)

@@ -1,0 +1,1 @@
+"""`config/subscribers.toml` → the people and profiles of the store."""
