@@ -14,6 +14,7 @@ from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
@@ -37,7 +38,7 @@ def address(text: str) -> str:
     and local parts of more than 64 octets (RFC 5321 4.5.3.1.1).
     """
     try:
-        checked = validate_email(text, check_deliverability=False, allow_smtputf8=True, test_environment=True)
+        checked = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError as error:
         raise ValueError(f"{text!r} is not an e-mail address: {error}") from None
     if "=?" in checked.local_part or len(checked.local_part.encode()) > 64:
@@ -73,8 +74,10 @@ def nearest(word: str, known: object) -> str:
 
 
 def _public_url(text: str) -> str:
-    if text and not text.startswith(("https://", "http://")):
-        raise ValueError(f"{text!r} is not an address that begins with https://")
+    parts = urlsplit(text)
+    sound = text.isascii() and text.isprintable() and " " not in text and len(text) <= 300
+    if text and not (sound and parts.scheme in ("https", "http") and parts.hostname and "@" not in parts.netloc):
+        raise ValueError(f"{text[:80]!r} is not an address such as https://papers.example.org")
     return text.rstrip("/")
 
 

@@ -17,6 +17,7 @@ from typing import Protocol
 from digestd.deliver.policy import next_attempt, relay_pause
 from digestd.errors import DigestdError
 from digestd.model import Blame, Edition, Envelope, Outcome, OutboxState, Phase, Snapshot, Verdict
+from digestd.publish.addresses import ascii_address
 from digestd.publish.message import build_message
 from digestd.publish.render import render
 from digestd.publish.tokens import unsubscribe_token
@@ -89,6 +90,7 @@ class _Letter:
     """A claimed edition with its bytes."""
 
     claim: Claim
+    envelope: Envelope
     message: bytes
     sha256: str
 
@@ -138,6 +140,7 @@ class _Run:
                 try:
                     edition, snapshot = editions[claim.edition]
                     message = build_message(edition, render(edition, snapshot), snapshot.sender)
+                    envelope = Envelope(self.post.sender, ascii_address(edition.reader.email))
                 except Exception as error:  # whatever one edition does, the others go on
                     await self._set_aside(scribe, claim, f"it cannot be rendered: {error!r}"[:500])
                     continue
@@ -145,7 +148,7 @@ class _Run:
                 if claim.sha256 not in (None, sha256):
                     await self._set_aside(scribe, claim, "a second rendering differs from what was sent before")
                     continue
-                await letters.put(_Letter(claim, message, sha256))
+                await letters.put(_Letter(claim, envelope, message, sha256))
         for _ in range(self.post.connections):
             await letters.put(None)
 
@@ -175,7 +178,7 @@ class _Run:
             refused = not begun
             return begun
 
-        outcome = await courier.carry(Envelope(self.post.sender, claim.address), letter.message, before_body)
+        outcome = await courier.carry(letter.envelope, letter.message, before_body)
         if refused:  # paused or left meanwhile: the next claim finds out which
             await scribe.record(
                 Transition(claim.edition, OutboxState.CLAIMED, OutboxState.READY, self.clock(), counts=False)

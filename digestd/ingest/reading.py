@@ -7,6 +7,7 @@ lose papers in silence.
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -36,7 +37,7 @@ def fingerprint(file: BinaryIO) -> tuple[str, int]:
 def head(file: BinaryIO) -> str:
     """Return the beginning of a file as text, for telling its format; rewinds it.
 
-    Raises FileRefused for an empty or binary file.
+    Raises FileRefused for an empty or binary file, and for one that begins with other text than UTF-8.
     """
     file.seek(0)
     begin = file.read(HEAD)
@@ -48,8 +49,9 @@ def head(file: BinaryIO) -> str:
             raise FileRefused(f"it is {kind}; digest files are UTF-8 text")
     if b"\0" in begin:
         raise FileRefused(f"it is binary: a zero byte at offset {begin.index(0)}; digest files are UTF-8 text")
-    cut = begin if len(begin) < HEAD else begin[: begin.rfind(b"\n") + 1] or begin
-    return cut.decode("utf-8-sig", errors="replace")
+    if len(begin) == HEAD:  # up to the last whole line, or at least to the last whole character
+        begin = begin[: begin.rfind(b"\n") + 1] or begin.decode("utf-8-sig", errors="ignore").encode()
+    return "".join(lines(io.BytesIO(begin)))
 
 
 def lines(file: BinaryIO) -> Iterator[str]:

@@ -31,8 +31,9 @@ class Document:
     `texts` holds the plain text of each field, which spans index (authors and categories joined with ", ");
     `tokens`, `fields`, `numbers` and `readings` are parallel: each token, its field, the number of its word
     (`GPT4` is two tokens and one word), and the ways to read it with those that follow. `stems` says where each
-    stem begins and ends, `codes` where a category stands by its whole name and by the part before the dot.
-    `keys` is all that can be asked of an index: see `stem_key`, `prefix_key` and `code_key`.
+    stem begins and ends, `beginnings` at which tokens words begin with two letters (by their `prefix_key`),
+    `codes` where a category stands by its whole name and by the part before the dot. `keys` is all that can be
+    asked of an index: see `stem_key`, `prefix_key` and `code_key`.
     """
 
     paper: Paper
@@ -42,6 +43,7 @@ class Document:
     numbers: tuple[int, ...]
     readings: tuple[tuple[Reading, ...], ...]
     stems: Mapping[str, tuple[Range, ...]]
+    beginnings: Mapping[str, tuple[int, ...]]
     codes: Mapping[str, tuple[Span, ...]]
     keys: frozenset[str]
 
@@ -74,8 +76,9 @@ def analyse(paper: Paper) -> Document:
                 fields += [field] * (len(found) - len(fields))
             offset += len(part) + len(", ")
         texts[field] = ", ".join(parts)
-    ways = tuple(tuple(readings(found, start)) for start in range(len(found)))
+    ways = tuple(() if token is _WALL else tuple(readings(found, at)) for at, token in enumerate(found))
     stems = _stems(ways)
+    beginnings = _beginnings(ways)
     return Document(
         paper=paper,
         texts=MappingProxyType(texts),
@@ -84,10 +87,11 @@ def analyse(paper: Paper) -> Document:
         numbers=tuple(_numbers(found)),
         readings=ways,
         stems=MappingProxyType({name: tuple(places) for name, places in stems.items()}),
+        beginnings=MappingProxyType({key: tuple(starts) for key, starts in beginnings.items()}),
         codes=MappingProxyType({name: tuple(spans) for name, spans in codes.items()}),
         keys=frozenset(
             {stem_key(name) for name in stems}
-            | {prefix_key(word) for word in {reading.word for way in ways for reading in way}}
+            | beginnings.keys()
             | {code_key(name) for name in codes}
             | {code_key(name[:2] + "*") for name in codes}
         ),
@@ -131,13 +135,19 @@ def _stems(ways: tuple[tuple[Reading, ...], ...]) -> dict[str, list[Range]]:
     stems: dict[str, list[Range]] = {}
     for start, way in enumerate(ways):
         for reading in way:
-            if not reading.stem:
-                continue
             places = stems.setdefault(reading.stem, [])
             # "model's" read as one has the stem of `model`: the shortest reading from a token is the place.
             if not places or places[-1][0] != start:
                 places.append((start, start + reading.size))
     return stems
+
+
+def _beginnings(ways: tuple[tuple[Reading, ...], ...]) -> dict[str, set[int]]:
+    beginnings: dict[str, set[int]] = {}
+    for start, way in enumerate(ways):
+        for reading in way:
+            beginnings.setdefault(prefix_key(reading.word), set()).add(start)
+    return beginnings
 
 
 def _numbers(found: list[Token]) -> Iterator[int]:

@@ -72,10 +72,14 @@ class Pattern:
             if None not in over:
                 yield frozenset(key for key in over if key is not None)
 
-    def _starts(self, document: Document) -> Iterable[int]:
-        if any(step.prefix for step in self.steps[0]):
-            return range(len(document.tokens))
-        return sorted({start for step in self.steps[0] for start, _ in document.stems.get(step.word, ())})
+    def _starts(self, document: Document) -> list[int]:
+        starts: set[int] = set()
+        for step in self.steps[0]:
+            if step.prefix:
+                starts.update(document.beginnings.get(prefix_key(step.word), ()))
+            else:
+                starts.update(start for start, _ in document.stems.get(step.word, ()))
+        return sorted(starts)
 
     def _end(self, document: Document, start: int) -> int | None:
         """Return where the shortest standing of the pattern from token `start` on ends."""
@@ -83,7 +87,7 @@ class Pattern:
         reached[0].add(start)
         for position, steps in enumerate(self.steps):
             for at in reached[position]:
-                for reading in document.readings[at] if at < len(document.tokens) else ():
+                for reading in document.readings[at]:
                     for step in steps:
                         met = reading.word.startswith(step.word) if step.prefix else reading.stem == step.word
                         if met and _signed(step, document.tokens[at + reading.size - 1]):

@@ -100,8 +100,8 @@ def _pieces(text: str) -> Iterator[str]:
 def _formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
     """Yield where formulas stand: the start of the opening sign, of the formula, its end, the closing sign's end.
 
-    A dollar sign opens before a non-blank and closes after one. A closing one before a digit must enclose
-    something that is TeX, or else it is the next price. One that finds no partner is a price, and stays.
+    A dollar sign opens before a non-blank and closes after one; a doubled one need not. Between two digits a pair
+    must enclose something that is TeX, or else these are prices. One that finds no partner is a price, and stays.
     """
     opened: re.Match[str] | None = None
     tex = 0
@@ -116,15 +116,17 @@ def _formulas(text: str) -> Iterator[tuple[int, int, int, int]]:
                 yield (*opened.span(), start, end)
                 opened = None
             continue
-        if opened is not None and opened[0] == sign[0] and not text[start - 1].isspace():
+        doubled = end - start == 2
+        if opened is not None and opened[0] == sign[0] and (doubled or not text[start - 1].isspace()):
             while tex < len(marks) and marks[tex] < opened.end():
                 tex += 1
             holds_tex = tex < len(marks) and marks[tex] < start
-            if holds_tex or not _MONEY.match(text, end):
+            if holds_tex or not (_MONEY.match(text, opened.end()) and _MONEY.match(text, end)):
                 yield (*opened.span(), start, end)
                 opened = None
                 continue
-        opened = sign if end - start <= 2 and end < len(text) and not text[end].isspace() else None
+        opens = doubled or (end - start == 1 and end < len(text) and not text[end].isspace())
+        opened = sign if opens else None
 
 
 def _read(text: str, *, formula: bool, quoted: bool) -> str:

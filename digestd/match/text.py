@@ -100,11 +100,13 @@ def clean(text: str) -> str:
 
     A lone surrogate becomes U+FFFD; of the combining marks on one letter, MAX_MARKS stay.
     """
+    text = _UNWANTED.sub("", text)
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
-        # Before NFC, which sorts the marks of a letter in quadratic time.
+        # Before NFC, which sorts the marks of a letter in quadratic time, and after, as it may take one mark apart.
         text = unicodedata.normalize("NFC", _PILED.sub(_fewer_marks, text))
-    return _BLANKS.sub(" ", _UNWANTED.sub("", text)).strip()
+        text = _PILED.sub(_fewer_marks, text)
+    return _BLANKS.sub(" ", text).strip()
 
 
 def title_key(title: str) -> str:

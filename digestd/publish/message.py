@@ -13,15 +13,13 @@ from collections.abc import Iterator
 from datetime import UTC
 from email.utils import format_datetime
 from functools import cache
-from urllib.parse import quote
 
-import idna
-
-from digestd.errors import AddressRefused, ConfigError
+from digestd.errors import ConfigError
 from digestd.match.text import clean
 from digestd.model import Edition, Sender
+from digestd.publish.addresses import DOMAIN, ascii_address, contact_url, unsubscribe_urls
 from digestd.publish.card import LONGEST_NAME, shorten
-from digestd.publish.render import Rendered, unsubscribe_url
+from digestd.publish.render import Rendered
 
 _LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
 _FOLD = "\r\n "
@@ -29,9 +27,6 @@ _FOLD_AT = 78  # characters, RFC 5322 2.1.1
 _LONGEST_ENCODED_WORD = 75  # characters, RFC 2047 section 2
 _WRAPPING = len("=?utf-8?q??=")
 
-# The dot-atom of RFC 5322 3.2.3. Quoted local parts are legal, never seen, and the door to most address tricks.
-_LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
-_DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 # What a phrase may hold without quotes (RFC 5322 3.2.3, atext), and blanks.
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 # The octets that may stand for themselves in an encoded-word of a phrase (RFC 2047 section 5, rule 3).
@@ -59,25 +54,6 @@ def build_message(edition: Edition, rendered: Rendered, sender: Sender) -> bytes
     )
 
 
-def ascii_address(address: str) -> str:
-    """Return the address as a header and an SMTP command carry it: ASCII, its domain in IDNA 2008 (RFC 5891).
-
-    Raises AddressRefused for what is no `local@domain`, is longer than RFC 5321 4.5.3.1 allows, or has a local part
-    that only SMTPUTF8 (RFC 6531) could carry.
-    """
-    local, at, domain = address.rpartition("@")
-    if not at or not _LOCAL_PART.fullmatch(local) or len(local) > 64:
-        raise AddressRefused(f"{address!r}: expected letters of ASCII, digits or signs before the @, at most 64")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError as error:
-            raise AddressRefused(f"{address!r}: this domain cannot be written in ASCII: {error}") from error
-    if not _DOMAIN.fullmatch(domain) or len(local) + 1 + len(domain) > 254:
-        raise AddressRefused(f"{address!r}: expected a domain name after the @, and at most 254 characters in all")
-    return f"{local}@{domain}"
-
-
 def unstructured(name: str, text: str) -> str:
     """Return `text` as the value of the header `name`, folded; in encoded-words (RFC 2047) if it needs them.
 
@@ -103,26 +79,27 @@ def mailbox(header: str, name: str, address: str) -> str:
 
 def _headers(edition: Edition, rendered: Rendered, sender: Sender, boundary: str) -> Iterator[tuple[str, str]]:
     author = ascii_address(sender.from_address)
-    contact = ascii_address(sender.reply_to) if sender.reply_to else author
     domain = author.rpartition("@")[2]
     list_id = _list_id(sender.list_id, domain)
-    mailto = "mailto:" + quote(contact, safe="@")
-    leave = unsubscribe_url(sender, edition.reader.token)
-    token = leave.rpartition("/")[2]
+    contact = contact_url(sender)
+    by_web, by_mail = unsubscribe_urls(sender, edition.reader.token)
     yield "Message-ID", f"<{edition.id}@{domain}>"
     yield "Date", format_datetime(edition.composed_at.astimezone(UTC))
     yield "From", mailbox("From", sender.from_name, author)
     yield "To", mailbox("To", edition.reader.name, ascii_address(edition.reader.email))
     if sender.reply_to:
-        yield "Reply-To", contact
+        yield "Reply-To", ascii_address(sender.reply_to)
     yield "Subject", unstructured("Subject", rendered.subject)
     yield "List-Id", mailbox("List-Id", sender.from_name, list_id)
-    yield "List-Help", f"<{mailto}?subject=help>"
-    yield "List-Owner", f"<{mailto}>"
-    yield "List-Archive", f"<{sender.public_url}>"
-    # Folded between the two and nowhere else: a URI that is broken over lines is no URI (RFC 2369 section 2).
-    yield "List-Unsubscribe", f"<{leave}>,{_FOLD}<{mailto}?subject=unsubscribe%20{token}>"
-    yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
+    yield "List-Help", f"<{contact}?subject=help>"
+    yield "List-Owner", f"<{contact}>"
+    if by_web is None:
+        yield "List-Unsubscribe", f"<{by_mail}>"
+    else:
+        yield "List-Archive", f"<{sender.public_url}>"
+        # Folded between the two and nowhere else: a URI that is broken over lines is no URI (RFC 2369 section 2).
+        yield "List-Unsubscribe", f"<{by_web}>,{_FOLD}<{by_mail}>"
+        yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
     yield "Auto-Submitted", "auto-generated"
     yield "Precedence", "bulk"
     yield "X-Auto-Response-Suppress", "All"
@@ -135,7 +112,7 @@ def _headers(edition: Edition, rendered: Rendered, sender: Sender, boundary: str
 
 def _list_id(list_id: str, domain: str) -> str:
     label = list_id.strip("<> ") or f"digestd.{domain}"
-    if not _DOMAIN.fullmatch(label):
+    if not DOMAIN.fullmatch(label):
         raise ConfigError(f"mail.list_id: expected a name like papers.{domain}, found {list_id!r} (RFC 2919)")
     return label
 

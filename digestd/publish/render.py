@@ -10,16 +10,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from urllib.parse import quote
 
 from markupsafe import Markup
 
-from digestd.errors import ConfigError, TemplateError
+from digestd.errors import TemplateError
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Sender, Snapshot
+from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapshot
 from digestd.publish import wording
+from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import TitleLine, card, title_line
-from digestd.publish.links import safe_url
 from digestd.publish.templates import Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
@@ -66,9 +65,10 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
     """Return the subject, text and HTML of an edition.
 
     Raises TemplateError for a template of the snapshot that is missing, does not parse, fails, or is alone larger
-    than LONGEST_HTML; ConfigError for a `public_url` that is no web address.
+    than LONGEST_HTML; ConfigError for a `public_url` that is no web address; AddressRefused for a sender no header can carry.
     """
     ready = templates(snapshot.templates)
+    by_web, by_mail = unsubscribe_urls(snapshot.sender, edition.reader.token)
     subject = wording.subject(edition)
     frame: dict[str, object] = {
         "subject": subject,
@@ -82,7 +82,7 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
         "reason": wording.reason(edition),
         "sender": clean(snapshot.sender.from_name) or clean(snapshot.sender.from_address),
         "contact": clean(snapshot.sender.reply_to),
-        "unsubscribe_url": unsubscribe_url(snapshot.sender, edition.reader.token),
+        "unsubscribe_url": by_web or by_mail,
     }
     sections = _numbered([_view(ready, section) for section in edition.sections])
     html = ready.html("mail/edition.html.j2", sections=sections, **frame)
@@ -93,14 +93,6 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
         html = ready.html("mail/edition.html.j2", sections=sections, **frame)
     text = ready.text("mail/edition.txt.j2", sections=sections, **frame)
     return Rendered(subject, _tidy(text), str(html))
-
-
-def unsubscribe_url(sender: Sender, token: str) -> str:
-    """Return the address of a reader's unsubscribe page: `{public_url}/u/{token}`. Raises ConfigError."""
-    url = safe_url(f"{sender.public_url.rstrip('/')}/u/{quote(token, safe='')}")
-    if url is None or not url.isascii():  # it goes into a header too
-        raise ConfigError(f"mail.public_url: expected an http or https address in ASCII, found {sender.public_url!r}")
-    return url
 
 
 def _view(ready: Templates, section: Section) -> SectionView:

@@ -45,7 +45,7 @@ class SqliteOutbox:
             for row in left:
                 values = {"edition": row["edition"], "state": target, "reason": CRASHED, "owner": owner}
                 connection.execute(self._sql["recover_sending"], {**values, "now": to_ms(now)})
-                self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, reply=CRASHED)
+                self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, CRASHED)
             connection.execute(self._sql["recover_claimed"], {"owner": owner, "now": to_ms(now)})
         return len(left)
 
@@ -56,7 +56,7 @@ class SqliteOutbox:
                 self._sql["unwanted"], {"reason": LEFT, "now": to_ms(now), "limit": limit}
             ).fetchall()
             for row in unwanted:
-                self._write(connection, row["edition"], now, OutboxState.CANCELLED, reply=LEFT)
+                self._write(connection, row["edition"], now, OutboxState.CANCELLED, LEFT)
             editions = [row[0] for row in connection.execute(self._sql["claim"], bounds).fetchall()]
             rows = connection.execute(self._sql["claims"], {"editions": json.dumps(editions)}).fetchall()
         claims = [
@@ -110,7 +110,7 @@ class SqliteOutbox:
         with self._connections.write() as connection:
             moved = connection.execute(self._sql["settle"], {**values, "now": to_ms(now)}).rowcount == 1
             if moved:
-                self._write(connection, edition, now, target, reply=reason)
+                self._write(connection, edition, now, target, reason)
         return moved
 
     def _record(self, connection: sqlite3.Connection, owner: str, wanted: Transition) -> bool:
@@ -125,7 +125,7 @@ class SqliteOutbox:
                 "target": wanted.target,
                 "not_before": to_ms(wanted.not_before) if wanted.not_before else None,
                 "reason": wanted.reason,
-                "taken_back": 0 if wanted.counts else 1,
+                "taken_back": int(not wanted.counts),
                 "owner": owner,
                 "now": to_ms(wanted.at),
             },
@@ -133,23 +133,15 @@ class SqliteOutbox:
         if moved.rowcount != 1:
             return False
         if wanted.ledger:
-            self._write(
-                connection, wanted.edition, wanted.at, wanted.ledger, wanted.reason, wanted.phase, wanted.code
-            )
+            said = {"phase": wanted.phase, "code": wanted.code, "taken_back": int(not wanted.counts)}
+            self._write(connection, wanted.edition, wanted.at, wanted.ledger, wanted.reason, **said)
         return True
 
     def _write(
-        self,
-        connection: sqlite3.Connection,
-        edition: int,
-        at: datetime,
-        state: str,
-        reply: str = "",
-        phase: str | None = None,
-        code: int | None = None,
+        self, connection: sqlite3.Connection, edition: int, at: datetime, state: str, reply: str, **said: object
     ) -> None:
-        values = {"edition": edition, "at": to_ms(at), "state": state, "phase": phase, "code": code, "reply": reply}
-        connection.execute(self._sql["write_ledger"], values)
+        values = {"edition": edition, "at": to_ms(at), "state": state, "reply": reply}
+        connection.execute(self._sql["write_ledger"], {"phase": None, "code": None, "taken_back": 0, **values, **said})
 
 
 def _row(row: sqlite3.Row) -> OutboxRow:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.smtp_script import OK, Drop, Endless, Hang, Hold, Script, Slow, SmtpScript, self_signed
+from support.certificates import self_signed
+from support.smtp_actions import OK, Drop, Endless, Hang, Hold, Script, Slow
+from support.smtp_script import SmtpScript
 
 from digestd.deliver.courier import BLOCK, Limits, Relay, SmtpCourier
 from digestd.deliver.line import dot_stuffed
@@ -348,6 +350,19 @@ async def test_courier_whose_rcpt_is_refused_but_data_goes_ahead_sends_nothing_a
     assert len(server.messages) == 1
 
 
+@pytest.mark.parametrize("fault", [Hang(), Drop()], ids=repr)
+async def test_courier_whose_rcpt_is_refused_and_data_not_answered_reopens(fault: Hang | Drop) -> None:
+    async with SmtpScript({"RCPT": ["550 5.1.1 unknown"], "DATA": [fault]}) as server, asyncio.timeout(5):
+        courier = courier_for(server)
+        first = await courier.carry(ENVELOPE, LETTER, never)
+        second = await courier.carry(ENVELOPE, LETTER, yes)
+        await courier.close()
+
+    assert ended(first) == (FAILED, Phase.RCPT, RECIPIENT)
+    assert second.verdict is SENT
+    assert len(server.sessions) == 2
+
+
 # Refusals
 
 
@@ -411,12 +426,18 @@ async def test_carry_refused_after_the_dot_is_judged_by_the_reply(
     assert [message.octets for message in server.messages] == [LETTER]
 
 
-async def test_carry_refused_in_the_body_stops_sending_and_believes_the_refusal() -> None:
-    async with SmtpScript({"BODY": "552 5.3.4 too big"}, extensions=()) as server:
-        outcome = await carry(server, BIG_LETTER)
+async def test_carry_refused_in_the_body_stops_sending_and_leaves_the_line() -> None:
+    async with SmtpScript({"BODY": ["552 5.3.4 too big"]}, extensions=()) as server:
+        courier = courier_for(server)
+        refused = await courier.carry(ENVELOPE, BIG_LETTER, yes)
+        after = await courier.carry(ENVELOPE, LETTER, yes)
+        await courier.close()
+        await server.until_closed()
 
-    assert ended(outcome) == (FAILED, Phase.BODY, MESSAGE)
+    assert ended(refused) == (FAILED, Phase.BODY, MESSAGE)
     assert 0 < len(server.sessions[0].cut_body) < len(BIG_LETTER)
+    assert after.verdict is SENT
+    assert len(server.sessions) == 2
 
 
 async def test_carry_accepted_in_the_middle_of_the_body_is_uncertain() -> None:
@@ -550,6 +571,15 @@ async def test_carry_over_a_line_lost_in_the_body_is_uncertain(fault: Drop | Han
     assert server.sessions[0].cut_body.startswith(b"S")
 
 
+async def test_carry_with_a_slow_before_body_does_not_count_it_as_the_relays_time() -> None:
+    async def slow() -> bool:
+        await asyncio.sleep(2 * SHORT)  # past every limit of the relay
+        return True
+
+    async with SmtpScript() as server:
+        assert (await carry(server, before_body=slow, limits=HASTY)).verdict is SENT
+
+
 async def test_carry_over_a_line_lost_while_before_body_waits_is_deferred() -> None:
     async with SmtpScript() as server:
         courier = courier_for(server)
@@ -616,9 +646,12 @@ async def test_carry_cancelled_closes_the_line_at_once_and_raises(step: str) -> 
             await server.until(lambda: server.messages != [])
         else:
             await server.until(lambda: server.verbs[-1:] == [step])
+        line = courier._line
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attempt
+        if line is not None:  # cut, not closed: what has not left yet must not follow
+            await asyncio.wait_for(line._closed, 5)
         if step != "BODY":  # where the server has stopped reading, it cannot see the end
             await server.until_closed()
 
@@ -635,6 +668,14 @@ async def test_close_of_a_hung_relay_ends_within_the_limit() -> None:
         await server.until_closed()
 
     assert server.verbs[-1] == "QUIT"
+
+
+async def test_close_over_tls_of_a_relay_that_does_not_answer_ends_within_the_limit(certificate: Path) -> None:
+    async with SmtpScript(certificate=certificate) as server, asyncio.timeout(5):
+        courier = courier_for(server, replace(PATIENT, quit=SHORT), tls="starttls", ca_file=str(certificate))
+        await courier.carry(ENVELOPE, LETTER, yes)
+        server.stop_reading()  # so that TLS is never shut down by both
+        await courier.close()
 
 
 async def test_carry_by_many_couriers_delivers_each_message_once() -> None:

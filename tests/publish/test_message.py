@@ -23,7 +23,8 @@ from support.hostile import HOSTILE
 from digestd.errors import AddressRefused, ConfigError
 from digestd.match.text import clean
 from digestd.model import Cadence, Edition, Sender
-from digestd.publish.message import ascii_address, build_message, mailbox, quoted_printable, unstructured
+from digestd.publish.addresses import ascii_address
+from digestd.publish.message import build_message, mailbox, quoted_printable, unstructured
 from digestd.publish.render import Rendered, render
 
 HEADERS = [
@@ -166,12 +167,22 @@ def test_message_long_unsubscribe_url_is_folded_only_between_the_two() -> None:
 
 
 @pytest.mark.parametrize(
-    "public_url", ["", "papers.example.org", "ftp://x.org", "https://ä.example", "https://x/" + "a" * 990]
+    "public_url", ["papers.example.org", "ftp://x.org", "https://ä.example", "https://x/" + "a" * 990]
 )
 def test_message_public_url_that_no_header_carries_is_refused(public_url: str) -> None:
     rendered = render(edition(), snapshot())
     with pytest.raises(ConfigError, match=r"mail\.public_url"):
         build_message(edition(), rendered, replace(SENDER, public_url=public_url))
+
+
+def test_message_of_a_sender_without_web_pages_is_left_by_mail_alone() -> None:
+    sender = replace(SENDER, public_url="")
+    raw = built(sender=sender, rendered=render(edition(), snapshot(sender)))
+    message = parsed(raw)
+    assert message["List-Unsubscribe"] == f"<mailto:desk@example.org?subject=unsubscribe%20{READER.token}>"
+    assert message["List-Unsubscribe-Post"] is None
+    assert message["List-Archive"] is None
+    assert 'href="mailto:desk@example.org?subject=unsubscribe%20' in part_text(raw, 1)
 
 
 def test_message_list_id_that_is_no_name_is_refused() -> None:

@@ -135,17 +135,17 @@ class Reference:
 
     def _loose(self, node: Loose, fields: tuple[Field, ...]) -> set[Place]:
         words = [word for word in node.text.split() if _tokens(word)]
-        each = [(_ways(_tokens(word)), self._places(Words(word), fields)) for word in words]
+        each = [(_roots(word), self._places(Words(word), fields)) for word in words]
         found = set()
         for number, text in enumerate(self.texts):
             numbers = _word_numbers(text.tokens)
             for low in set(numbers):
                 inside = [
-                    (ways, {one for one in places if one.text == number and numbers[one.first] >= low
+                    (roots, {one for one in places if one.text == number and numbers[one.first] >= low
                             and numbers[one.last - 1] <= low + node.distance})
-                    for ways, places in each
+                    for roots, places in each
                 ]  # fmt: skip
-                if all(len(places) >= sum(ways == other for other, _ in inside) for ways, places in inside):
+                if all(len(places) >= sum(roots == other for other, _ in inside) for roots, places in inside):
                     found |= set().union(*(places for _, places in inside))
         return found
 
@@ -214,6 +214,11 @@ def _readings(sequence: tuple[Token, ...]) -> Iterator[Way]:
             head = (word, group[0].stem if size == 1 else stem(word), group[-1].sign)
             for rest in _readings(sequence[size:]):
                 yield (head, *rest)
+
+
+def _roots(word: str) -> frozenset[tuple[tuple[str, str], ...]]:
+    """Return what makes two words one and the same: `LLM` and `LLMs` are."""
+    return frozenset(tuple((root, sign) for _, root, sign in way) for way in _ways(_tokens(word)))
 
 
 def _leads_on(token: Token) -> bool:

@@ -30,91 +30,16 @@ import ssl
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from support.smtp_actions import OK, Action, Default, Drop, Endless, Hang, Hold, Received, Script, Session, Slow
 
 EXTENSIONS = ("PIPELINING", "SIZE 10485760", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
 END_OF_MESSAGE = b"\r\n.\r\n"
 MAX_MESSAGE = 64 * 1024 * 1024
 WAIT_LIMIT = 10.0  # seconds until a condition that a test waits for counts as never met
-
-
-@dataclass(frozen=True)
-class Drop:
-    reply: str = ""
-    after: int = 1
-
-
-@dataclass(frozen=True)
-class Hang:
-    after: int = 1
-
-
-@dataclass(frozen=True)
-class Slow:
-    reply: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Endless:
-    octets: bytes
-
-
-@dataclass(frozen=True)
-class Hold:
-    reply: str
-    until: asyncio.Event
-
-
-@dataclass(frozen=True)
-class _Default:
-    pass
-
-
-OK = _Default()
-
-Action = str | bytes | Drop | Hang | Slow | Endless | Hold | _Default
-Script = Mapping[str, Action | Sequence[Action]]
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message whose final dot has come. `octets` is it without dot-stuffing; `reply` is what was answered."""
-
-    connection: int
-    sender: str
-    recipients: tuple[str, ...]
-    octets: bytes
-    sha256: str
-    reply: str
-
-    @property
-    def is_accepted(self) -> bool:
-        return self.reply.startswith("250")
-
-    def header(self, name: str) -> str:
-        """The first header field of that name, unfolded; empty where there is none."""
-        for line in self.octets.partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").split(b"\r\n"):
-            key, _, value = line.decode("utf-8", "replace").partition(":")
-            if key.lower() == name.lower():
-                return value.strip()
-        return ""
-
-
-@dataclass
-class Session:
-    """One connection: the commands in order, and what came of a message that never reached its final dot."""
-
-    number: int
-    commands: list[str] = field(default_factory=list)
-    cut_body: bytes = b""
-    is_secure: bool = False
-    is_closed: bool = False
-    is_hung: bool = False  # stopped reading in a message, and so cannot see the client leave
 
 
 class SmtpScript:
@@ -150,7 +75,7 @@ class SmtpScript:
         self._always = {step: action for step, action in (script or {}).items() if isinstance(action, Action)}
         self._once = {step: deque(them) for step, them in (script or {}).items() if not isinstance(them, Action)}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._writers: set[asyncio.StreamWriter] = set()
+        self._writers: dict[int, tuple[Session, asyncio.StreamWriter]] = {}  # of the open connections
         self._news = asyncio.Condition()
 
     @property
@@ -187,10 +112,16 @@ class SmtpScript:
 
     async def hang_up(self, farewell: str = "") -> None:
         """Write `farewell`, asked for by nobody, on every connection and close it."""
-        for writer in list(self._writers):
+        for _, writer in list(self._writers.values()):
             if farewell:
                 writer.write(f"{farewell}\r\n".encode())
             writer.close()
+
+    def stop_reading(self) -> None:
+        """Take nothing more from any connection, and so see none of them end."""
+        for session, writer in self._writers.values():
+            session.is_hung = True
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
 
     async def tell(self) -> None:
         async with self._news:
@@ -214,9 +145,9 @@ class SmtpScript:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        self._writers.add(writer)
         session = Session(len(self.sessions), is_secure=self.implicit_tls)
         self.sessions.append(session)
+        self._writers[session.number] = (session, writer)
         await self.tell()
         try:
             with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, _LineEndedError):
@@ -227,7 +158,7 @@ class SmtpScript:
             session.is_closed = True
             writer.transport.abort()
             self._tasks.discard(task)
-            self._writers.discard(writer)
+            del self._writers[session.number]
             await self.tell()
 
 
@@ -261,7 +192,7 @@ class _Conversation:
     async def perform(self, action: Action, default: str, command: str = "") -> str:
         """Do `action` and return the reply that it gave."""
         match action:
-            case _Default():
+            case Default():
                 reply = default
             case str():
                 reply = action.replace("{line}", command)
@@ -324,7 +255,7 @@ class _Conversation:
         words = command.split(" ")
         method, initial = words[1].upper(), "".join(words[2:3])
         action = self.server.next_action("AUTH")
-        if not isinstance(action, _Default):
+        if not isinstance(action, Default):
             await self.perform(action, "", command)
             return
         user, password, is_right = await self._credentials(method, initial)
@@ -368,14 +299,14 @@ class _Conversation:
 
     async def _message(self) -> None:
         action = self.server.next_action("BODY")
-        if not isinstance(action, _Default):
+        if not isinstance(action, Default):
             await self._interrupt(action)
         octets = await self._read_message()
         keep = octets if self.server.keep_bodies else octets[: octets.find(b"\r\n\r\n") + 4]
         digest = hashlib.sha256(octets).hexdigest()
         action = self.server.next_action("DOT")
         # Recorded before the reply leaves: a client that has read 250 finds its message here.
-        reply = "250 2.0.0 queued" if isinstance(action, _Default) else _reply_of(action)
+        reply = "250 2.0.0 queued" if isinstance(action, Default) else _reply_of(action)
         received = Received(self.session.number, self.sender or "", tuple(self.recipients), keep, digest, reply)
         self.server.messages.append(received)
         self.sender, self.recipients = None, []
@@ -443,43 +374,3 @@ def _server_context(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
-
-
-def self_signed(folder: Path, *names: str) -> Path:
-    """Write a certificate for `names` (hosts or addresses) with its key to `folder` and return the PEM file.
-
-    It is its own authority: as `ca_file` it is trusted. Needs the `cryptography` package.
-    """
-    from ipaddress import ip_address
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    def general_name(name: str) -> x509.GeneralName:
-        try:
-            return x509.IPAddress(ip_address(name))
-        except ValueError:
-            return x509.DNSName(name)
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([general_name(name) for name in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = folder / f"{names[0]}.pem"
-    pem.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        + certificate.public_bytes(serialization.Encoding.PEM)
-    )
-    return pem

@@ -47,7 +47,7 @@ WHERE edition = :edition AND state = :source AND claimed_by = :owner
 
 -- name: write_ledger
 INSERT INTO ledger (edition, at, state, attempt, phase, code, reply)
-SELECT :edition, :at, :state, attempts, :phase, :code, :reply FROM outbox WHERE edition = :edition
+SELECT :edition, :at, :state, attempts + :taken_back, :phase, :code, :reply FROM outbox WHERE edition = :edition
 
 -- name: release
 UPDATE outbox SET state = 'ready', claimed_by = NULL, attempts = attempts - 1, changed_at = :now

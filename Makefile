@@ -1,0 +1,53 @@
+# Everything sets itself up: `make demo` and `make test` need python3, python3-venv, git and make, and nothing else.
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OUT ?= demo-out
+
+.PHONY: help setup demo test check lint types bench faults picture lock clean
+
+help:  ## This list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+
+setup: $(READY)  ## Make .venv with the locked dependencies
+
+$(READY): requirements.lock pyproject.toml
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $(READY)
+
+demo: $(READY)  ## Run the main job on the seeds and show who got what
+	$(BIN)/digestd demo --out $(OUT)
+
+test: $(READY)  ## Run the tests
+	$(BIN)/python -m pytest -n 2 -q
+
+check: lint types $(READY)  ## Lint, types, tests with their branch coverage, as CI does
+	$(MAKE) test PYTEST_ADDOPTS="--cov --cov-report=json:.coverage.json"
+	$(BIN)/python tests/support/coverage_floor.py .coverage.json
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY)
+	$(BIN)/mypy
+
+bench: $(READY)  ## Measure, each figure beside a reference of the same run
+	$(BIN)/python -m benchmarks
+
+faults: $(READY)  ## The long fault loops
+	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or not faults' tests/deliver/test_kill.py
+
+picture: $(READY)  ## Make the README's pictures (needs Chromium)
+	$(BIN)/python docs/picture.py
+
+lock: $(READY)  ## Write requirements.lock anew
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
+		--extra dev pyproject.toml -o requirements.lock
+
+clean:  ## Remove what was built
+	rm -rf $(VENV) dist build demo-out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
