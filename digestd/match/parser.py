@@ -280,5 +280,4 @@ def _has_places(node: Node) -> bool:
 
 
 def _number(digits: str | None) -> int:
-    # Past four digits any number is too large, and Python refuses to read thousands of them.
-    return int(digits[:4]) if digits else 0
+    return int(digits) if digits else 0

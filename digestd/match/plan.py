@@ -49,10 +49,9 @@ class Pattern:
     def places(self, document: Document, fields: Fields) -> Iterator[Range]:
         """Yield where the pattern stands, one place for each token it begins at: the shortest."""
         first = self.steps[0]
-        if len(self.steps) == 1 and not first[0].prefix:  # one word: the document knows the answer
-            for place in document.stems.get(first[0].word, ()):
-                if document.fields[place[0]] in fields and _signed(first[0], document.tokens[place[1] - 1]):
-                    yield place
+        if len(self.steps) == 1 and not first[0].prefix and not first[0].sign:
+            # One word, which is most of what people ask for: the document knows the answer.
+            yield from (place for place in document.stems.get(first[0].word, ()) if document.fields[place[0]] in fields)
             return
         for start in self._starts(document):
             if document.fields[start] in fields:

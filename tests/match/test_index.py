@@ -71,7 +71,7 @@ def test_index_of_a_bad_query_is_refused(wanted: Wanted) -> None:
 @pytest.mark.parametrize(
     "query",
     ["agent", "agents*", "=agents", '"language agents"', "category:cs.CL", "category:cs.*", "cs*", "cs", "=cs.CL",
-     "a-gen*",
+     "a-gen*", "language-a*",
      "robot OR agent", "agent -robot", "-(-agent OR robot)", '"agent language"~3', "(robot OR language) NEAR/2 agent",
      "la nguage", "lang* agent", "category:=cs.CL"],
 )  # fmt: skip

@@ -160,7 +160,9 @@ def test_query_that_needs_a_term_every_way_is_taken(text: str) -> None:
     assert str(parse_query(text))
 
 
-@pytest.mark.parametrize("text", ["(" * 16 + "a" + ")" * 16, " ".join("a" * 64), "a" * 1000, "NOT " * 200 + "a"])
+@pytest.mark.parametrize(
+    "text", ["(" * 16 + "a" + ")" * 16, " ".join("a" * 64), "a" * 1000, "NOT " * 200 + "a", "(a) " * 20]
+)
 def test_query_at_a_limit_is_taken(text: str) -> None:
     assert parse_query(text)
 

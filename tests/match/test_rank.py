@@ -49,9 +49,9 @@ def test_order_is_best_then_newest_then_title_then_id() -> None:
     papers = [
         (Paper("1", "b", published=date(2024, 1, 1)), 2.0),
         (Paper("2", "c", published=date(2024, 1, 2)), 1.0),
-        (Paper("3", "A", published=date(2024, 1, 1)), 1.0),
-        (Paper("4", "b", published=date(2024, 1, 1)), 1.0),
-        (Paper("5", "b", published=date(2024, 1, 1)), 1.0),
+        (Paper("3", "a", published=date(2024, 1, 1)), 1.0),
+        (Paper("4", "B", published=date(2024, 1, 1)), 1.0),
+        (Paper("5", "B", published=date(2024, 1, 1)), 1.0),
         (Paper("0", "a"), 1.0),
     ]
     papers.reverse()  # a stable sort must not find them in order
