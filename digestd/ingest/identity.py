@@ -13,11 +13,29 @@ from dataclasses import fields, replace
 from datetime import date
 
 from digestd.match.text import clean, title_key
-from digestd.model import Paper
+from digestd.model import BadRecord, Paper
 
 MAX_TITLE = 1_000  # characters; the longest real titles have about 400
 MAX_ABSTRACT = 100_000
 MAX_AUTHORS = 10_000  # the largest collaborations have some 5,000
+MAX_ID = 2_000  # characters of a text that may name a work: a long link
+MAX_EXCERPT = 200
+
+_ARXIV = re.compile(
+    r"(?:^|arxiv[.:]\s*|arxiv\.org:|arxiv\.org/(?:abs|pdf|html|format|src|e-print)/|huggingface\.co/papers/|^/papers/)"
+    r"(?:(?P<new>\d{4}\.\d{4,5})|(?P<archive>[a-z-]+)(?:\.[a-z]{2})?/(?P<old>\d{7}))(?:v(?P<version>\d{1,4}))?"
+    r"(?:\.pdf)?/?(?=$|[\s?#)\]},;]|\.(?:\s|$))",
+    re.IGNORECASE | re.ASCII,
+)
+_DOI = re.compile(r"(?:^|doi:\s*|doi\.org/)(?P<id>10\.\d{4,9}/\S{1,300})$", re.IGNORECASE | re.ASCII)
+_PMID = re.compile(
+    r"^(?:pmid:?\s*|https?://(?:www\.)?pubmed\.ncbi\.nlm\.nih\.gov/)(?P<id>\d{1,9})/?$", re.IGNORECASE | re.ASCII
+)
+_TITLE = 1_000  # characters; the longest real titles have about 400
+MAX_ABSTRACT = 100_000
+MAX_AUTHORS = 10_000  # the largest collaborations have some 5,000
+MAX_ID = 2_000  # characters of a text that may name a work: a long link
+MAX_EXCERPT = 200
 
 _ARXIV = re.compile(
     r"(?:^|arxiv[.:]\s*|arxiv\.org/(?:abs|pdf|html)/|huggingface\.co/papers/|^/papers/)"
@@ -37,12 +55,13 @@ class NotAPaper(ValueError):
 def canonical_id(text: str) -> tuple[str, int | None] | None:
     """Return the canonical id that a text names, and its version if it tells one; None when it is no id.
 
-    Reads ids as they stand, with their prefix (`arXiv:`, `oai:arXiv.org:`, `doi:`, `pmid:`), and as links.
+    Reads ids as they stand, with their prefix (`arXiv:`, `oai:arXiv.org:`, `doi:`, `pmid:`), and as links. The
+    subject class of an old arXiv id is no part of its name: `math.GT/0309136` is `math/0309136`.
     """
-    text = text.strip()
+    text = clean(text[:MAX_ID])
     if found := _ARXIV.search(text):
-        version = found["version"]
-        return f"arXiv:{found['id'].lower() if '/' in found['id'] else found['id']}", int(version) if version else None
+        work = found["new"] or f"{found['archive'].lower()}/{found['old']}"
+        return f"arXiv:{work}", int(found["version"]) if found["version"] else None
     if found := _DOI.search(text):
         doi = found["id"].lower().rstrip(".,;")
         if doi.startswith("10.48550/arxiv."):
@@ -51,6 +70,11 @@ def canonical_id(text: str) -> tuple[str, int | None] | None:
     if found := _PMID.search(text):
         return f"pmid:{int(found['id'])}", None
     return (text, None) if _TITLE.match(text) else None
+
+
+def bad_record(line: int, reason: str, text: str) -> BadRecord:
+    """Return the bad record that stands at `line`, with the beginning of its text as it may be shown."""
+    return BadRecord(line, reason, clean(text[:MAX_EXCERPT]))
 
 
 def link_of(paper_id: str) -> str | None:

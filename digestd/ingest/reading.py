@@ -57,7 +57,8 @@ def head(file: BinaryIO) -> str:
 def lines(file: BinaryIO) -> Iterator[str]:
     """Yield a file's lines with their ends as they stand, so that a missing last newline can be seen.
 
-    Raises FileRefused at the first line that is not UTF-8 or is longer than MAX_LINE.
+    Raises FileRefused at the first line that is not UTF-8 or is longer than MAX_LINE, and for a last one that
+    breaks off within a character.
     """
     number = 0
     while line := file.readline(MAX_LINE + 1):
@@ -67,6 +68,13 @@ def lines(file: BinaryIO) -> Iterator[str]:
         try:
             yield line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
+            if error.reason == "unexpected end of data" and not line.endswith(b"\n"):
+                raise half_written(number) from None
             raise FileRefused(
                 f"line {number} is not UTF-8 text: byte {line[error.start]:#04x} at column {error.start + 1}"
             ) from None
+
+
+def half_written(line: int) -> FileRefused:
+    """Return what to raise for a file whose last line, that of this number, lacks its end."""
+    return FileRefused(f"it breaks off in the middle of line {line}; it looks half-written")

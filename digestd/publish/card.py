@@ -84,23 +84,51 @@ class TitleLine:
 
 def card(paper: Paper, queries: tuple[str, ...]) -> Card:
     """Return the card of a paper that `queries` hit, heaviest first."""
+    known = _known(paper)
+    found = spans(known.paper, queries)
+    title = runs(known.title, of_field(found, Field.TITLE))
+    abstract = runs(known.abstract, of_field(found, Field.ABSTRACT), known.links_in_abstract)
+    return Card(
+        title=title,
+        title_text=starred(title),
+        url=known.url,
+        byline=known.byline,
+        facts=known.facts,
+        abstract=abstract,
+        abstract_text=starred(abstract),
+        why=why(queries),
+        links=known.links,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a paper's card says to every reader."""
+
+    paper: Paper
+    title: str
+    url: str
+    byline: str
+    facts: str
+    abstract: str
+    links_in_abstract: tuple[tuple[int, int, str], ...]
+    links: tuple[Link, ...]
+
+
+@lru_cache(maxsize=512)  # a day's papers; each reader's card differs by the marks alone
+def _known(paper: Paper) -> _Known:
     authors = len(paper.authors)
     paper = bounded(paper)
-    found = spans(paper, queries)
     whole_title = plain(paper.title)
-    title = shorten(whole_title, LONGEST_TITLE)
     abstract = shorten_to_sentences(plain(paper.abstract or ""), LONGEST_ABSTRACT)
-    title_runs = runs(title, of_field(found, Field.TITLE))
-    abstract_runs = runs(abstract, of_field(found, Field.ABSTRACT), links_in(abstract))
-    return Card(
-        title=title_runs,
-        title_text=starred(title_runs),
+    return _Known(
+        paper=paper,
+        title=shorten(whole_title, LONGEST_TITLE),
         url=paper_url(paper) or search_url(whole_title),
         byline=byline(paper.authors, authors),
         facts=facts(paper),
-        abstract=abstract_runs,
-        abstract_text=starred(abstract_runs),
-        why=why(queries),
+        abstract=abstract,
+        links_in_abstract=links_in(abstract),
         links=paper_links(paper, whole_title, abstract),
     )
 

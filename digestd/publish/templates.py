@@ -51,6 +51,20 @@ class Templates:
         return _rendered(self._text, name, values)
 
 
+class _Sandbox(SandboxedEnvironment):
+    """Jinja2's sandbox, with a short way for the values we make ourselves.
+
+    A frozen dataclass of this room has fields and nothing else, so the long check of each access, a fifth of all
+    the time a card takes, can only find what its name says.
+    """
+
+    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
+        """Return whether a template may read the attribute."""
+        if type(obj).__module__.startswith("digestd.publish."):
+            return not attr.startswith("_")
+        return super().is_safe_attribute(obj, attr, value)
+
+
 def templates(sources: Mapping[str, str]) -> Templates:
     """Return the compiled templates among `sources`, by name; compiled once for the same sources.
 
@@ -95,7 +109,7 @@ def _compiled(sources: tuple[tuple[str, str], ...]) -> Templates:
 
 def _environment(sources: Mapping[str, str], autoescape: bool) -> SandboxedEnvironment:
     # `autoescape` is said outright: select_autoescape() decides by the end of the name and says no to `.html.j2`.
-    environment = SandboxedEnvironment(
+    environment = _Sandbox(
         loader=DictLoader(sources),
         autoescape=autoescape,
         undefined=StrictUndefined,

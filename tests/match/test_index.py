@@ -7,7 +7,8 @@ import pytest
 from digestd.errors import QueryError
 from digestd.match.document import analyse
 from digestd.match.index import Index, Wanted, explain
-from digestd.match.query import Query
+from digestd.match.plan import requirements
+from digestd.match.query import Query, parse_query
 from digestd.model import Field, Match, Paper, Span, WeightedQuery
 
 PAPER = Paper("x", "Language agents", abstract="An agent with tools. A survey.", categories=("cs.CL",))
@@ -104,3 +105,20 @@ def test_explain_says_what_became_of_each_query_and_exclusion() -> None:
 def test_explain_of_a_score_too_low_names_both_numbers() -> None:
     report = explain(_wanted("agent", min_score=5.0), analyse(PAPER))
     assert (report.match, report.score, report.min_score, report.excluded_by) == (None, 3.0, 5.0, ())
+
+
+@pytest.mark.parametrize(
+    ("query", "required"),
+    [
+        ("title:agent", [{"agent"}]),
+        ("title:(agent robot)", [{"agent", "agentrobot"}, {"robot", "agentrobot"}]),
+        ("title:(agent OR robots)", [{"agent", "robot"}]),
+        ("title:(agent -robot)", [{"agent"}]),
+        ("title:a-b*", [{"a", "ab*"}]),  # no key for words that begin with one letter
+        ("cs.CL", [{"cs", "=cs.cl"}, {"cl", "=cs.cl"}]),
+        ("title:=agents", [{"agent"}]),
+        ('title:"data base"', [{"data", "databas"}, {"base", "databas"}]),
+    ],
+)
+def test_requirements_of_a_query_are_keys_that_a_hit_cannot_lack(query: str, required: list[set[str]]) -> None:
+    assert requirements(parse_query(query).plan) == required

@@ -10,37 +10,40 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from digestd.errors import FileRefused
-from digestd.ingest.identity import NotAPaper, make_paper
+from digestd.ingest.identity import NotAPaper, bad_record, make_paper
+from digestd.ingest.reading import half_written
 from digestd.model import BadRecord, Paper
 
 NAME = "jsonl"
+TRIED = 20  # lines; that many bad records at the beginning are no JSON lines of ours
 
 
 def recognise(head: str) -> bool:
-    """Return whether the first line is a JSON object, or begins like one with a key of ours."""
-    first = head.lstrip("\ufeff \t\r\n").partition("\n")[0]
-    if not first.startswith("{"):
-        return False
-    record = _object(first)
-    return "title" in record if isinstance(record, dict) else '"title"' in first or '"id"' in first
+    """Return whether one of the first lines is an object with a title, or begins like one with a key of ours."""
+    first, *others = [line for line in head.split("\n") if line.strip()][:TRIED] or [""]
+    if any(isinstance(record := _object(line), dict) and "title" in record for line in (first, *others)):
+        return True
+    return first.startswith("{") and isinstance(_object(first), str) and ('"title"' in first or '"id"' in first)
 
 
 def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
-    """Yield a paper or a bad record for each line that is not blank."""
+    """Yield a paper or a bad record for each line that is not blank.
+
+    Raises FileRefused when the last line is the beginning of a record.
+    """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         record = _object(line)
         if isinstance(record, str):
-            if not line.endswith("\n"):
-                raise FileRefused(f"it breaks off in the middle of line {number}; it looks half-written")
-            yield BadRecord(number, record, line.strip()[:200])
+            if not line.endswith("\n") and _breaks_off(line):
+                raise half_written(number)
+            yield bad_record(number, record, line)
             continue
         try:
             yield paper(record)
         except NotAPaper as error:
-            yield BadRecord(number, str(error), line.strip()[:200])
+            yield bad_record(number, str(error), line)
 
 
 def paper(record: dict[str, Any]) -> Paper:
@@ -87,6 +90,21 @@ def _object(line: str) -> dict[str, Any] | str:
     except ValueError:
         return "not usable JSON: a number with too many digits"
     return record if isinstance(record, dict) else f"expected an object, found {type(record).__name__}"
+
+
+def _breaks_off(line: str) -> bool:
+    """Return whether a line that is no JSON could become an object by a continuation."""
+    if not line.lstrip().startswith("{"):
+        return False
+    if not line.rstrip().endswith("}"):
+        return True
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(line.rstrip()) or error.msg.startswith("Unterminated string")
+    except (RecursionError, ValueError):
+        pass
+    return False
 
 
 def _text(record: dict[str, Any], key: str) -> str | None:

@@ -1,0 +1,153 @@
+"""The web application: a reader's unsubscribe page, and the health check.
+
+GET changes nothing, because scanners open every link in a mail. POST follows RFC 8058: no cookie, no CSRF token, no
+redirect. The token in the address is the only key, so it is neither logged nor handed on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from http import HTTPStatus
+
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from digestd.errors import StoreError
+from digestd.store.base import Store
+from digestd.web import wording
+from digestd.web.choices import choice_of
+from digestd.web.guard import Guard
+from digestd.web.render import Renderer
+from digestd.web.subscription import Subscriptions
+from digestd.web.threads import StoreThreads
+
+MAX_BODY = 64 * 1024  # octets; a choice is some twenty
+MAX_DISCARDED = 1024 * 1024  # octets read on past that, so that the sender hears why and not just a broken line
+BODY_SECONDS = 10.0
+STORE_SECONDS = 10.0  # mail programs do not wait much longer for a one-click POST
+HEALTH_SECONDS = 2.0
+RETRY_SECONDS = 60
+
+# Every refusal of a token takes this long. To find that a number names nobody is faster than to find that a proof
+# is wrong; both take well under a millisecond.
+REFUSAL_SECONDS = 0.02
+
+log = structlog.get_logger("digestd")
+
+
+def application(store: Store, clock: Callable[[], datetime], root_path: str = "") -> Starlette:
+    """Return the web application over a store.
+
+    `root_path` is the path of `mail.public_url` (`/papers`), for a proxy that hands it on; one that takes it
+    away needs nothing. Raises TemplateError when the page's template cannot be used.
+    """
+    pages = _Pages(store, clock)
+    app = Starlette(
+        routes=[
+            Route("/u/{token:path}", pages.show, methods=["GET"]),
+            Route("/u/{token:path}", pages.choose, methods=["POST"]),
+            Route("/healthz", pages.health, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: pages.refused, StoreError: pages.failed},
+        middleware=[
+            Middleware(Guard, headers=pages.headers, root_path=root_path.rstrip("/"), failed=pages.unavailable()),
+        ],
+    )
+    app.router.redirect_slashes = False  # a redirect would repeat the token in a header
+    return app
+
+
+class _Pages:
+    """The answers to each kind of request."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._subscriptions = Subscriptions(store, clock)
+        self._threads = StoreThreads(STORE_SECONDS)
+        self._health_threads = StoreThreads(HEALTH_SECONDS)
+        self._renderer = Renderer()
+        self.headers = {
+            "Content-Security-Policy": self._renderer.policy,
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "Cache-Control": "no-store",
+            "X-Robots-Tag": "noindex",
+        }
+
+    async def show(self, request: Request) -> Response:
+        """Answer GET and HEAD of a reader's page."""
+        refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
+        stored = await self._threads.run(partial(self._subscriptions.opened, request.path_params["token"]))
+        if stored is None:
+            return await self._not_found(refuse_at)
+        return self._page(wording.subscription(stored))
+
+    async def choose(self, request: Request) -> Response:
+        """Answer POST to a reader's page: a mail program's one click, or a button."""
+        choice = choice_of(request.headers.get("Content-Type", ""), await _body(request))
+        refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
+        made = await self._threads.run(partial(self._subscriptions.choose, request.path_params["token"], choice))
+        if made is None:
+            return await self._not_found(refuse_at)
+        if not made.allowed:
+            return self._page(wording.subscription(made.subscriber), HTTPStatus.CONFLICT)
+        log.info("reader-chose", subscriber=made.subscriber.pk, choice=choice.value)
+        return self._page(wording.subscription(made.subscriber, choice))
+
+    async def health(self, request: Request) -> Response:
+        """Answer whether the store can be read."""
+        try:
+            await self._health_threads.run(self._store.papers.newest)
+        except StoreError as error:
+            log.warning("health-failed", error=error.key, reason=str(error))
+            return PlainTextResponse("the store does not answer\n", HTTPStatus.SERVICE_UNAVAILABLE)
+        return PlainTextResponse("ok")
+
+    async def refused(self, request: Request, error: Exception) -> Response:
+        """Answer what HTTP itself refuses: no such page, another method, too large a body, one that does not end."""
+        assert isinstance(error, HTTPException)
+        return self._page(wording.notice(error.status_code), error.status_code, error.headers)
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        """Answer when the store is busy or failing."""
+        assert isinstance(error, StoreError)
+        log.warning("web-store-failed", error=error.key, reason=str(error))
+        return self.unavailable()
+
+    def unavailable(self) -> Response:
+        """Return the answer that asks to come back in a minute."""
+        status = HTTPStatus.SERVICE_UNAVAILABLE
+        return self._page(wording.notice(status), status, {"Retry-After": str(RETRY_SECONDS)})
+
+    async def _not_found(self, at: float) -> Response:
+        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        return self._page(wording.notice(HTTPStatus.NOT_FOUND), HTTPStatus.NOT_FOUND)
+
+    def _page(self, page: wording.Page, status: int = HTTPStatus.OK, headers: object = None) -> Response:
+        return HTMLResponse(self._renderer.html(page), status, headers)  # type: ignore[arg-type]
+
+
+async def _body(request: Request) -> bytes:
+    """Return a request's body. Raises HTTPException for one that is larger than MAX_BODY, or does not end."""
+    body, size = bytearray(), 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size <= MAX_BODY:
+                    body += chunk
+                elif size > MAX_DISCARDED:
+                    break
+    except TimeoutError:
+        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from None
+    if size > MAX_BODY:
+        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+    return bytes(body)

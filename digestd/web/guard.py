@@ -1,0 +1,51 @@
+"""What holds for every answer: its headers, and that no failure shows more than a sentence.
+
+It stands outside all else, so that also an unknown path, a wrong method and a defect in our own code pass it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+log = structlog.get_logger("digestd")
+
+
+class Guard:
+    """An ASGI application around another one. `failed` is the answer to what nobody foresaw."""
+
+    def __init__(self, app: ASGIApp, headers: Mapping[str, str], root_path: str, failed: Response) -> None:
+        self._app = app
+        self._headers = headers
+        self._root_path = root_path
+        self._failed = failed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                MutableHeaders(raw=message["headers"]).update(self._headers)
+            await send(message)
+
+        if self._root_path:
+            scope["root_path"] = self._root_path
+        try:
+            await self._app(scope, receive, send_guarded)
+        except ClientDisconnect:
+            return  # in the middle of the body: nothing was asked for yet, and nobody is there to be told
+        except Exception:
+            log.exception("web-failed", error="unexpected")  # without the path: the token is in it
+            if started:
+                raise
+            await self._failed(scope, receive, send_guarded)

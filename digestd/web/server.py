@@ -1,0 +1,68 @@
+"""The web server inside the daemon's event loop: uvicorn, without its signals, its log of requests, or its name.
+
+It speaks plain HTTP and expects a proxy before it that ends TLS and bounds how slowly a client may talk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from digestd.errors import ConfigError
+
+CONNECTIONS = 1000  # at a time; the rest is told 503. A file descriptor each, of the usual 1,024 and more
+STOP_SECONDS = 1  # for answers in hand; a choice that was made is durable, whether its answer arrives or not
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+        yield  # signals are the daemon's
+
+
+async def serve_web(
+    app: ASGIApp, host: str, port: int, stop: asyncio.Event, ready: Callable[[int], None] | None = None
+) -> None:
+    """Serve `app` until `stop` is set, then end within about a second and a half.
+
+    `host` is an address or a name of this machine, `port` may be 0 for any free one; `ready` is told the port once
+    connections are taken. Raises ConfigError when it cannot listen there.
+    """
+    config = uvicorn.Config(
+        app,
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # it would write every token down
+        server_header=False,
+        proxy_headers=False,  # nobody asks who the client is
+        limit_concurrency=CONNECTIONS,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    with contextlib.closing(_listener(host, port)) as listener:
+        server = _Server(config)
+        serving = asyncio.create_task(server.serve([listener]))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            if ready is not None:
+                ready(listener.getsockname()[1])
+            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            server.should_exit = True
+            stopping.cancel()
+            await serving
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """Return a bound socket that takes connections, which uvicorn begins to answer a moment later."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise ConfigError(f"cannot serve web pages on {host}, port {port}: {error.strerror}") from None

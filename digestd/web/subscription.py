@@ -1,0 +1,64 @@
+"""A reader's own subscription, opened by the token in their mail. Synchronous: it is called in a thread.
+
+A token that does not open anything gives None, whoever it names.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from digestd.errors import NotFound
+from digestd.model import Origin
+from digestd.publish.tokens import read_unsubscribe_token
+from digestd.store.base import Store, StoredSubscriber
+from digestd.web.choices import Choice, next_state
+
+_LARGEST_NUMBER = 2**63 - 1  # of a row in SQLite and PostgreSQL; a token's 19 digits can say more
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a choice: the subscriber as they are now, and whether the choice was theirs to make."""
+
+    subscriber: StoredSubscriber
+    allowed: bool
+
+
+class Subscriptions:
+    """The subscriptions of a store, as far as their readers may see and change them."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._clock = clock
+        # Without it a pause that was decided on just before an unsubscription could be written just after it.
+        self._turn = threading.Lock()
+
+    def opened(self, token: str) -> StoredSubscriber | None:
+        """Return whom a token belongs to, None for one that is not whole or names nobody. Raises StoreError."""
+        parts = read_unsubscribe_token(token)
+        if parts is None or parts.subscriber > _LARGEST_NUMBER:
+            return None
+        key = self._store.editions.key()
+        try:
+            stored = self._store.subscribers.numbered(parts.subscriber)
+        except NotFound:
+            return None
+        return stored if parts.check(key, stored.subscriber.email) else None
+
+    def choose(self, token: str, choice: Choice) -> Made | None:
+        """Make a reader's choice, durably; again and again gives the same. Raises StoreError, StoreBusy.
+
+        Returns None for a token that `opened` refuses.
+        """
+        with self._turn:
+            stored = self.opened(token)
+            if stored is None:
+                return None
+            state = next_state(choice, stored.subscriber.state, stored.state_by)
+            if state is None:
+                return Made(stored, allowed=False)
+            address = stored.subscriber.email
+            return Made(self._store.subscribers.set_state(address, state, Origin.READER, self._clock()), allowed=True)

@@ -1,0 +1,44 @@
+"""Store calls beside the event loop: a few threads of their own, a short queue, and an end to waiting.
+
+A locked database then costs the web pages their answer, and the other stages of the daemon nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from digestd.errors import StoreBusy
+
+THREADS = 4
+LONGEST_QUEUE = 500  # calls: a second's work for a healthy store, and far more than it gets
+
+_T = TypeVar("_T")
+
+
+class StoreThreads:
+    """Runs store calls. Its threads stay, because a store keeps a connection for every thread that reads."""
+
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="web-store")
+        self._waiting = 0
+
+    async def run(self, call: Callable[[], _T]) -> _T:
+        """Return what `call` returns, or raise what it raises.
+
+        Raises StoreBusy when too many calls wait, or after `limit` seconds; a call that has begun then goes on
+        to its end unseen, so it must be one that may be repeated.
+        """
+        if self._waiting >= LONGEST_QUEUE:
+            raise StoreBusy(f"{self._waiting} requests wait for the store")
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(self._limit):
+                return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        except TimeoutError:
+            raise StoreBusy(f"the store has not answered for {self._limit:g} seconds") from None
+        finally:
+            self._waiting -= 1
