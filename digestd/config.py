@@ -150,6 +150,13 @@ class Schedule(Strict):
     at: ClockText = "08:00"
 
 
+class Web(Strict):
+    """Where `serve` answers the links of the mails; without a port it does not."""
+
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int | None = Field(None, ge=1, le=65535)
+
+
 class Matching(Strict):
     """Caps for profiles that set none."""
 
@@ -189,6 +196,7 @@ class Settings(BaseSettings):
     mail: Mail
     schedule: Schedule = Schedule()
     matching: Matching = Matching()
+    web: Web = Web()
     subscribers: Path = Path("subscribers.toml")
 
     @classmethod

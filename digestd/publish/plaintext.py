@@ -20,6 +20,9 @@ _WIDE = "\u3000-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff01-\uff60\U0002
 _CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\u30fb\u30fc\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f"
 _ATOM = re.compile(rf"(\s*)([{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+)")
 
+# One column for each character: ASCII, Latin, Greek, Cyrillic, dashes and quotes, without marks and soft hyphens.
+_NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u0391-\u03a1\u03a3-\u0482\u048a-\u04ff\u2010-\u2027\u2030-\u205e]*")
+
 
 def columns(text: str) -> int:
     """Return how many columns a terminal uses for `text` (Unicode Standard Annex 11)."""
@@ -34,7 +37,7 @@ def wrap(text: str, indent: int = 0, width: int = COLUMNS) -> str:
     The first line stands behind what the caller put there, of `indent` columns too. Only an address may pass
     the width.
     """
-    simple = _wrapped_ascii(text, width - indent)
+    simple = _wrapped_narrow(text, width - indent)
     if simple is not None:
         return ("\n" + " " * indent).join(simple)
     lines: list[list[str]] = [[]]
@@ -63,12 +66,12 @@ def starred(runs: tuple[Run, ...]) -> str:
     return "".join(f"*{run.text}*" if run.marked and not run.url else run.text for run in runs)
 
 
-def _wrapped_ascii(text: str, room: int) -> list[str] | None:
-    """Return the lines of what most texts are, ASCII with single blanks and no overlong word; None for others.
+def _wrapped_narrow(text: str, room: int) -> list[str] | None:
+    """Return the lines of what most texts are, narrow letters with single blanks and no overlong word; else None.
 
     It looks at each line's end instead of each word: an edition's text part is wrapped in a tenth of the time.
     """
-    if not text.isascii() or not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] == " ":
+    if not _NARROW.fullmatch(text) or "  " in text or text[:1] == " " or text[-1:] == " ":
         return None
     lines, start = [], 0
     while len(text) - start > room:

@@ -202,7 +202,7 @@ def test_render_text_template_with_blanks_at_line_ends_leaves_none() -> None:
 
 
 def test_render_template_values_are_escaped_in_html_whatever_it_is_called() -> None:
-    by = snapshot(mail__footer__html__j2="<div>{{ contact }}</div>", sender=replace(SENDER, reply_to="<b>&"))
+    by = snapshot(mail__footer__html__j2="<div>{{ sender }}</div>", sender=replace(SENDER, from_name="<b>&"))
     assert "<div>&lt;b&gt;&amp;</div>" in shown(by=by).html
 
 
