@@ -193,7 +193,7 @@ class _Run:
             return True
         if outcome.verdict is not Verdict.UNCERTAIN:
             self.report.trouble = outcome
-            if outcome.phase is Phase.LOGIN:
+            if outcome.phase is Phase.LOGIN and outcome.code is not None and outcome.code >= 500:
                 self.stop.set()  # a second wrong login may lock the account
         return False
 
@@ -214,7 +214,7 @@ class _Run:
             if self.post.hold_uncertain:
                 target = OutboxState.UNCERTAIN
             not_before = now + (delay or relay_pause(1, outcome))
-        elif outcome.blame is Blame.RELAY:
+        elif outcome.blame is Blame.RELAY and (outcome.phase in SETTING_UP or delay is not None):
             self.report.deferred += 1
             self.failures += 1
             counts = False
