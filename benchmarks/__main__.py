@@ -106,9 +106,8 @@ def publish(folder: Path) -> Row:
             rounds = _peopled(settings, store)
             ours.append(timed(rounds.publish))
         theirs.append(timed(lambda: _copy(settings.paths.database, folder / f"copy-{number}.db")))  # noqa: B023
-    return Row(
-        f"publish: {READERS:,} editions", "executemany of the same rows", statistics.median(ours), statistics.median(theirs)
-    )
+    medians = statistics.median(ours), statistics.median(theirs)
+    return Row(f"publish: {READERS:,} editions", "executemany of the same rows", *medians)
 
 
 def deliver(folder: Path, connections: int = 8) -> Row | None:
@@ -127,12 +126,8 @@ def deliver(folder: Path, connections: int = 8) -> Row | None:
             source = ["smtp-source", "-s", str(connections), "-l", "25000", "-m", str(editions), "-d"]
             command = [*source, "-f", "a@b.example", "-t", "c@d.example", f"127.0.0.1:{port}"]
             theirs.append(timed(lambda: subprocess.run(command, check=True)))  # noqa: B023
-    return Row(
-        f"deliver: {READERS:,} editions, {connections} connections",
-        "smtp-source, 25 kB",
-        statistics.median(ours),
-        statistics.median(theirs),
-    )
+    medians = statistics.median(ours), statistics.median(theirs)
+    return Row(f"deliver: {READERS:,} editions, {connections} connections", "smtp-source, 25 kB", *medians)
 
 
 def _settings(folder: Path, database: Path, port: int = 25, connections: int = 4) -> Settings:
@@ -149,9 +144,8 @@ def _peopled(settings: Settings, store: build.SqliteStore) -> Rounds:
     """Put the seeds and READERS readers into a store; a hundred profiles are shared by many, as in life."""
     draw, words, now = random.Random(2), _words(), build.utc_now()
     ingest_file(store.papers, next(iter(shipped("seeds").glob("*.txt"))), 10**9, now)
-    profiles = [
-        Profile("Papers", tuple(WeightedQuery(word) for word in draw.sample(words, 5)), timezone="UTC") for _ in range(100)
-    ]
+    choices = [tuple(map(WeightedQuery, draw.sample(words, 5))) for _ in range(100)]
+    profiles = [Profile("Papers", queries) for queries in choices]
     for number in range(READERS):
         person = Subscriber(f"reader-{number}@example.org", f"Reader {number}", "UTC", (draw.choice(profiles),))
         store.subscribers.add(person, Origin.OPERATOR, now)
@@ -161,8 +155,8 @@ def _peopled(settings: Settings, store: build.SqliteStore) -> Rounds:
 def _words() -> list[str]:
     """Return words that papers are made of."""
     file = next(iter(shipped("seeds").glob("*.txt")))
-    papers = (record for record in read_file(file, 10**9) if isinstance(record, Paper))
-    return sorted({word for paper in papers for word in (paper.abstract or "").split() if word.isalpha() and len(word) > 3})
+    abstracts = [record.abstract or "" for record in read_file(file, 10**9) if isinstance(record, Paper)]
+    return sorted({word for word in " ".join(abstracts).split() if word.isalpha() and len(word) > 3})
 
 
 def _copy(source: Path, target: Path) -> None:

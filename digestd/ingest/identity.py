@@ -31,19 +31,6 @@ _DOI = re.compile(r"(?:^|doi:\s*|doi\.org/)(?P<id>10\.\d{4,9}/\S{1,300})$", re.I
 _PMID = re.compile(
     r"^(?:pmid:?\s*|https?://(?:www\.)?pubmed\.ncbi\.nlm\.nih\.gov/)(?P<id>\d{1,9})/?$", re.IGNORECASE | re.ASCII
 )
-_TITLE = 1_000  # characters; the longest real titles have about 400
-MAX_ABSTRACT = 100_000
-MAX_AUTHORS = 10_000  # the largest collaborations have some 5,000
-MAX_ID = 2_000  # characters of a text that may name a work: a long link
-MAX_EXCERPT = 200
-
-_ARXIV = re.compile(
-    r"(?:^|arxiv[.:]\s*|arxiv\.org/(?:abs|pdf|html)/|huggingface\.co/papers/|^/papers/)"
-    r"(?P<id>\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(?:v(?P<version>\d{1,4}))?(?:\.pdf)?(?=$|[\s?#)\]},;]|\.(?:\s|$))",
-    re.IGNORECASE,
-)
-_DOI = re.compile(r"(?:^|doi:\s*|doi\.org/)(?P<id>10\.\d{4,9}/\S+)$", re.IGNORECASE)
-_PMID = re.compile(r"^(?:pmid:?\s*|https?://(?:www\.)?pubmed\.ncbi\.nlm\.nih\.gov/)(?P<id>\d{1,9})/?$", re.IGNORECASE)
 _TITLE = re.compile(r"^title:[0-9a-f]{16}$")
 _RANK = ("arXiv", "doi", "pmid", "title")
 

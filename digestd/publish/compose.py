@@ -61,5 +61,5 @@ def select(found: Iterable[Found], profile: Profile, taken: set[int]) -> Selecti
     )
 
 
-def _order(one: Found) -> object:
+def _order(one: Found) -> tuple[float, int, str, str]:
     return order(one.stored.paper, one.match.score)

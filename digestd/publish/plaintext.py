@@ -21,7 +21,9 @@ _CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\u30fb\u30fc\uff01\uff09\u
 _ATOM = re.compile(rf"(\s*)([{_WIDE}][{_CLOSING}]*|[^\s{_WIDE}]+)")
 
 # One column for each character: ASCII, Latin, Greek, Cyrillic, dashes and quotes, without marks and soft hyphens.
-_NARROW = re.compile("[ -~\u00a1-\u00ac\u00ae-\u024f\u0391-\u03a1\u03a3-\u0482\u048a-\u04ff\u2010-\u2027\u2030-\u205e]*")
+_NARROW = re.compile(
+    "[ -~\u00a1-\u00ac\u00ae-\u024f\u0391-\u03a1\u03a3-\u0482\u048a-\u04ff\u2010-\u2027\u2030-\u205e]*"
+)
 
 
 def columns(text: str) -> int:

@@ -65,7 +65,8 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
     """Return the subject, text and HTML of an edition.
 
     Raises TemplateError for a template of the snapshot that is missing, does not parse, fails, or is alone larger
-    than LONGEST_HTML; ConfigError for a `public_url` that is no web address; AddressRefused for a sender no header can carry.
+    than LONGEST_HTML; ConfigError for a `public_url` that is no web address; AddressRefused for a sender that no
+    header can carry.
     """
     ready = templates(snapshot.templates)
     by_web, by_mail = unsubscribe_urls(snapshot.sender, edition.reader.token)

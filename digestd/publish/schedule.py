@@ -1,8 +1,8 @@
 """When an issue of a profile is due: cadence, local hour, days and time zone. Pure.
 
 A slot is the local day and hour of one issue. An hour that daylight saving skips moves to the first instant
-after the gap; one that it repeats counts at its first passing. Issues of a cadence sort by their key, so a clock
-that steps back makes nothing due twice.
+after the gap; one that it repeats counts at its first passing. A day that a zone skipped whole has no daily issue.
+Issues of a cadence sort by their key, so a clock that steps back makes nothing due twice.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
 def latest(profile: Profile, now: datetime) -> Slot:
     """Return the slot of the profile's own cadence that came last, at or before `now`."""
     zone = ZoneInfo(profile.timezone)
-    day = now.astimezone(zone).date() + DAY  # an hour that moved out of a gap may lie on the day before
+    day = now.astimezone(zone).date() + DAY  # set back over midnight, a clock comes to the day before once more
     while True:
         slot = _slot(profile, day, zone)
         if slot is not None and slot.at <= now:
@@ -65,16 +65,20 @@ def following(profile: Profile, now: datetime) -> Slot:
 
 def _slot(profile: Profile, day: date, zone: ZoneInfo) -> Slot | None:
     """Return the slot that falls on a local day, if one does."""
-    weekday = WEEKDAYS[day.weekday()]
-    days = profile.days[:1] if profile.cadence is Cadence.WEEKLY else profile.days
-    if weekday not in days:
+    weekly = profile.cadence is Cadence.WEEKLY
+    if WEEKDAYS[day.weekday()] not in (profile.days[:1] if weekly else profile.days):
         return None
-    if profile.cadence is Cadence.WEEKLY:
+    at = instant(day, profile.at, zone)
+    if weekly:  # the week has its issue even where its day was skipped
         year, week, _ = day.isocalendar()
-        issue = f"{Cadence.WEEKLY}:{year}-W{week:02}"
-    else:
-        issue = f"{Cadence.DAILY}:{day.isoformat()}"
-    return Slot(issue, instant(day, profile.at, zone))
+        return Slot(f"{Cadence.WEEKLY}:{year}-W{week:02}", at)
+    return Slot(f"{Cadence.DAILY}:{day.isoformat()}", at) if _exists(day, at, zone) else None
+
+
+def _exists(day: date, at: datetime, zone: ZoneInfo) -> bool:
+    """Return whether a zone had that day, given its slot: Samoa had no 30 December 2011."""
+    # A slot that moved to the next day is no proof: 23:45 does, where clocks go from 23:30 to 00:30.
+    return any(moment.astimezone(zone).date() == day for moment in (at, instant(day, time.min, zone)))
 
 
 def immediate_issue(newest: int) -> str:

@@ -349,17 +349,30 @@ class Outbox(Protocol):
     def row(self, edition: str) -> tuple[OutboxRow, list[LedgerRow]]:
         """Return one edition, by number or the beginning of its id, with its ledger. Raises NotFound."""
 
-    def settle(self, edition: int, source: Collection[OutboxState], target: OutboxState, reason: str, now: datetime) -> bool:
+    def settle(
+        self, edition: int, source: Collection[OutboxState], target: OutboxState, reason: str, now: datetime
+    ) -> bool:
         """Move an edition by an operator's hand. Returns False when it is in none of the `source` states."""
 
 
 class Store(Protocol):
     """The four parts of a store."""
 
-    papers: Papers
-    subscribers: Subscribers
-    editions: Editions
-    outbox: Outbox
+    @property
+    def papers(self) -> Papers:
+        """The papers."""
+
+    @property
+    def subscribers(self) -> Subscribers:
+        """The people."""
+
+    @property
+    def editions(self) -> Editions:
+        """The editions."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """The outbox."""
 
     def close(self) -> None:
         """Close every connection."""

@@ -175,7 +175,7 @@ class SqliteEditions:
             "timezone": person.timezone,
         }
         edition = connection.execute(self._sql["insert_edition"], values).fetchone()[0]
-        entries = []
+        entries: list[dict[str, object]] = []
         for position, section in enumerate(one.sections):
             connection.execute(
                 self._sql["insert_section"],
