@@ -81,6 +81,13 @@ def _exists(day: date, at: datetime, zone: ZoneInfo) -> bool:
     return any(moment.astimezone(zone).date() == day for moment in (at, instant(day, time.min, zone)))
 
 
-def immediate_issue(newest: int) -> str:
-    """Return the key of the alerts over everything up to the paper that arrived as number `newest`."""
-    return f"{Cadence.IMMEDIATE}:{newest:012}"
+def immediate_issue(newest: int, last: str | None) -> str:
+    """Return the key of the alerts over everything up to the paper that arrived as number `newest`.
+
+    It comes after `last`, the key before it. A profile that changed may look at the same papers a second time.
+    """
+    issue = f"{Cadence.IMMEDIATE}:{newest:012}"
+    if last is None or last < issue:
+        return issue
+    looked, _, again = last.partition(".")
+    return f"{looked}.{int(again or 1) + 1:03}"

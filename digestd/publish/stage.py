@@ -7,15 +7,16 @@ the commit, leaves the issue due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
 from digestd.match.document import Document, analyse
 from digestd.match.index import Index, Wanted
 from digestd.model import Cadence, Edition, Reader, Section, Snapshot, StoredPaper
-from digestd.publish.compose import Found, Selection, counting, select
+from digestd.publish.compose import Found, counting, select
 from digestd.publish.schedule import following, immediate_issue, latest
 from digestd.publish.tokens import edition_id, unsubscribe_token
 from digestd.store.base import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Store
@@ -53,28 +54,58 @@ class _News:
             older = self._papers.between(horizon, self._after)
             self._found = [(stored, analyse(stored.paper)) for stored in older] + self._found
             self._after = horizon
-        return [one for one in self._found if one[0].pk > horizon]
+        return self._found[self._begin(horizon) :]
+
+    def count(self, horizon: int) -> int:
+        """Return how many papers arrived after `horizon`, of those that `after` has read."""
+        return len(self._found) - self._begin(horizon)
+
+    def _begin(self, horizon: int) -> int:
+        return bisect_right(self._found, horizon, key=lambda one: one[0].pk)
 
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A profile's issue that is to be composed now, with the paper it begins after."""
+    """A profile's issue that is to be composed, the paper it begins after, and when: now, or at a coming hour."""
 
     due: DueProfile
     issue: str
     after: int
+    at: datetime
     advance: Advance
+
+
+@dataclass(frozen=True, slots=True)
+class _Issue:
+    """The open profiles that make one edition of one subscriber."""
+
+    person: DueSubscriber
+    opened: tuple[_Open, ...]
+
+    @property
+    def key(self) -> str:
+        return self.opened[0].issue
+
+    @property
+    def at(self) -> datetime:
+        return self.opened[0].at
+
+    @property
+    def cadence(self) -> Cadence:
+        return self.opened[0].due.cadence
 
 
 def publish(
     store: Store, snapshot: Snapshot, now: datetime, progress: Callable[[int], None] | None = None
 ) -> PublishReport:
     """Compose and store every edition that is due. `progress` is told the subscribers of each batch."""
+    now = _kept(now)
     news = _News(store, now)
     key, kept = store.editions.key(), ""
     editions = papers = 0
     while batch := store.editions.due(now, news.newest, BATCH):
-        composed = _compose(store, news, batch, key, now)
+        idle, issues = _due(batch, news, now)
+        composed = idle + _compose(store, news, issues, key)
         kept = kept or store.editions.keep(snapshot)
         written = store.editions.save(composed, kept, now)
         editions += written.editions
@@ -87,11 +118,14 @@ def publish(
 
 
 def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
-    """Return the next editions of a subscriber as they would be composed now. Changes nothing."""
+    """Return the next editions of a subscriber as the papers of now would make them. Changes nothing.
+
+    Those that are due come first, then those to come, dated at their hour.
+    """
+    now = _kept(now)
     person = store.editions.profiles_of(subscriber)
     news, key = _News(store, now), store.editions.key()
-    ready = tuple(replace(due, issue=None) for due in person.profiles)
-    composed = _compose(store, news, [replace(person, profiles=ready)], key, now)
+    issues = list(_grouped(person, [_next(due, news, now) for due in person.profiles]))
     token = unsubscribe_token(key, person.pk, person.email)
     reader = Reader(person.email, person.name, person.timezone, token)
     return [
@@ -99,7 +133,7 @@ def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
             id=one.edition_id,
             issue=one.issue,
             cadence=one.cadence,
-            composed_at=now,
+            composed_at=issue.at,
             reader=reader,
             sections=tuple(
                 Section(section.due.profile.name, tuple(entry for _, entry in section.entries), section.matched)
@@ -107,90 +141,110 @@ def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
             ),
             considered=one.considered,
         )
-        for one in composed
+        for issue, one in zip(issues, _compose(store, news, issues, key), strict=True)
         if one.edition_id
     ]
 
 
-def _compose(store: Store, news: _News, batch: Sequence[DueSubscriber], key: bytes, now: datetime) -> list[Composed]:
-    issues: list[tuple[DueSubscriber, str, list[_Open]]] = []
+def _kept(now: datetime) -> datetime:
+    """Return the moment in whole milliseconds, as the store keeps it.
+
+    Were it rounded up there, an issue could be due to the store and not yet to the schedule, for ever.
+    """
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def _due(batch: Sequence[DueSubscriber], news: _News, now: datetime) -> tuple[list[Composed], list[_Issue]]:
+    """Return the mere steps of progress of a batch, and its open issues."""
     idle: list[Composed] = []
+    issues: list[_Issue] = []
     for person in batch:
-        grouped: dict[str, list[_Open]] = {}
+        opened: list[_Open] = []
         for due in person.profiles:
-            step = _step(due, news, now)
-            if isinstance(step, Advance):
-                idle.append(Composed(person, (step,), due.issue or "", due.cadence, None, 0, ()))
+            if one := _open(due, news, now):
+                opened.append(one)
             else:
-                grouped.setdefault(step.issue, []).append(step)
-        # alerts first, so that the digest of the same moment does not repeat them
-        for issue in sorted(grouped, key=lambda issue: not issue.startswith(Cadence.IMMEDIATE)):
-            issues.append((person, issue, grouped[issue]))
-    found = _match(issues, news)
-    after = min((one.after for _, _, opened in issues for one in opened), default=news.newest)
-    taken = store.editions.announced([person.pk for person in batch], after)
-    return idle + [
-        _issue(person, issue, opened, found, taken.setdefault(person.pk, set()), news, key)
-        for person, issue, opened in issues
-    ]
+                step = Advance(due.pk, due.cadence, due.issue, due.issue, due.horizon, following(due.profile, now).at)
+                idle.append(Composed(person, (step,), due.issue or "", due.cadence, None, 0, ()))
+        issues += _grouped(person, opened)
+    return idle, issues
 
 
-def _step(due: DueProfile, news: _News, now: datetime) -> _Open | Advance:
-    """Return the issue of a profile that is open now, or only when to look again."""
-    after = due.horizon if due.horizon is not None else news.first
+def _open(due: DueProfile, news: _News, now: datetime) -> _Open | None:
+    """Return the issue of a profile that is open now, None when it was composed already."""
     if due.cadence is Cadence.IMMEDIATE:
-        issue = immediate_issue(news.newest)
-        return _Open(due, issue, after, Advance(due.pk, due.cadence, due.issue, issue, news.newest, None))
-    slot, coming = latest(due.profile, now), following(due.profile, now).at
+        return _opened(due, immediate_issue(news.newest, due.issue), None, news, now)
+    slot = latest(due.profile, now)
     if due.issue is not None and slot.issue <= due.issue:
-        return Advance(due.pk, due.cadence, due.issue, due.issue, due.horizon, coming)
-    return _Open(due, slot.issue, after, Advance(due.pk, due.cadence, due.issue, slot.issue, news.newest, coming))
+        return None
+    return _opened(due, slot.issue, following(due.profile, now).at, news, now)
 
 
-def _match(issues: Sequence[tuple[DueSubscriber, str, list[_Open]]], news: _News) -> dict[tuple[int, str], list[Found]]:
-    """Return the papers each open profile hits, by profile and issue."""
-    wanted: dict[tuple[int, str], Wanted] = {}
-    after: dict[tuple[int, str], int] = {}
-    for _, issue, opened in issues:
-        for one in opened:
-            profile = one.due.profile
-            counted = counting(profile, one.due.cadence)
-            wanted[one.due.pk, issue] = Wanted(counted, profile.exclude, profile.min_score)
-            after[one.due.pk, issue] = one.after
-    found: dict[tuple[int, str], list[Found]] = {}
-    if not wanted:
+def _next(due: DueProfile, news: _News, now: datetime) -> _Open:
+    """Return the issue of a profile that is open now, or else the one to come."""
+    if one := _open(due, news, now):
+        return one
+    coming = following(due.profile, now)
+    while due.issue is not None and coming.issue <= due.issue:  # the clock was ahead, or the time zone is another
+        coming = following(due.profile, coming.at)
+    return _opened(due, coming.issue, None, news, coming.at)
+
+
+def _opened(due: DueProfile, issue: str, coming: datetime | None, news: _News, at: datetime) -> _Open:
+    after = news.first if due.horizon is None else due.horizon
+    return _Open(due, issue, after, at, Advance(due.pk, due.cadence, due.issue, issue, news.newest, coming))
+
+
+def _grouped(person: DueSubscriber, opened: Iterable[_Open]) -> Iterator[_Issue]:
+    """Yield a person's issues, alerts first, so that the digest of the same moment does not repeat them."""
+    groups: dict[tuple[str, datetime], list[_Open]] = {}
+    for one in opened:
+        groups.setdefault((one.issue, one.at), []).append(one)
+    issues = (_Issue(person, tuple(group)) for group in groups.values())
+    yield from sorted(issues, key=lambda issue: (issue.cadence is not Cadence.IMMEDIATE, issue.at))
+
+
+def _compose(store: Store, news: _News, issues: Sequence[_Issue], key: bytes) -> list[Composed]:
+    found = _match(issues, news)
+    after = min((one.after for issue in issues for one in issue.opened), default=news.newest)
+    taken = store.editions.announced(list({issue.person.pk for issue in issues}), after)
+    return [_composed(issue, found, taken[issue.person.pk], news, key) for issue in issues]
+
+
+def _match(issues: Sequence[_Issue], news: _News) -> dict[tuple[int, Cadence], list[Found]]:
+    """Return the papers that each open profile hits, by profile and cadence."""
+    opened = {(one.due.pk, one.due.cadence): one for issue in issues for one in issue.opened}
+    found: dict[tuple[int, Cadence], list[Found]] = {asked: [] for asked in opened}
+    if not opened:
         return found
-    index = Index(wanted)
-    for stored, document in news.after(min(after.values())):
-        for key, match in index.match(document).items():
-            if stored.pk > after[key]:
-                found.setdefault(key, []).append(Found(stored, match))
+    index = Index({asked: _wanted(one.due) for asked, one in opened.items()})
+    for stored, document in news.after(min(one.after for one in opened.values())):
+        for asked, match in index.match(document).items():
+            if stored.pk > opened[asked].after:
+                found[asked].append(Found(stored, match))
     return found
 
 
-def _issue(
-    person: DueSubscriber,
-    issue: str,
-    opened: list[_Open],
-    found: dict[tuple[int, str], list[Found]],
-    taken: set[int],
-    news: _News,
-    key: bytes,
+def _wanted(due: DueProfile) -> Wanted:
+    return Wanted(counting(due.profile, due.cadence), due.profile.exclude, due.profile.min_score)
+
+
+def _composed(
+    issue: _Issue, found: dict[tuple[int, Cadence], list[Found]], taken: set[int], news: _News, key: bytes
 ) -> Composed:
+    empty_too = issue.cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
     sections = []
-    for one in opened:
-        chosen: Selection = select(found.get((one.due.pk, issue), ()), one.due.profile, taken)
-        if chosen.entries or one.due.profile.send_empty:
+    for one in issue.opened:
+        chosen = select(found[one.due.pk, one.due.cadence], one.due.profile, taken)
+        if chosen.entries or (empty_too and one.due.profile.send_empty):
             sections.append(ComposedSection(one.due, chosen.entries, chosen.matched))
-    filled = any(section.entries for section in sections)
-    empty_wanted = sections and opened[0].due.cadence is not Cadence.IMMEDIATE
-    names = [one.due.profile.name for one in opened]
+    names = [one.due.profile.name for one in issue.opened]
     return Composed(
-        subscriber=person,
-        advances=tuple(one.advance for one in opened),
-        issue=issue,
-        cadence=opened[0].due.cadence,
-        edition_id=edition_id(key, person.pk, issue, names) if filled or empty_wanted else None,
-        considered=len(news.after(min(one.after for one in opened))),
-        sections=tuple(sections) if filled or empty_wanted else (),
+        subscriber=issue.person,
+        advances=tuple(one.advance for one in issue.opened),
+        issue=issue.key,
+        cadence=issue.cadence,
+        edition_id=edition_id(key, issue.person.pk, issue.key, names) if sections else None,
+        considered=news.count(min(one.after for one in issue.opened)),
+        sections=tuple(sections),
     )

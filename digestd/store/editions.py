@@ -70,12 +70,15 @@ class SqliteEditions:
         issues = editions = papers = 0
         with self._connections.write() as connection:
             for one in composed:
-                if not self._advance(connection, one.advances):
-                    continue
-                issues += 1
-                if one.edition_id is not None:
-                    papers += self._insert(connection, one, snapshot, now)
-                    editions += 1
+                connection.execute("SAVEPOINT issue")
+                written = self._write(connection, one, snapshot, now)
+                if written is None:
+                    connection.execute("ROLLBACK TO issue")
+                else:
+                    issues += 1
+                    editions += one.edition_id is not None
+                    papers += written
+                connection.execute("RELEASE issue")
         return Saved(issues, editions, papers)
 
     def load(self, pks: Sequence[int], token: Callable[[int, str], str]) -> dict[int, tuple[Edition, str]]:
@@ -140,24 +143,33 @@ class SqliteEditions:
             profiles.append(DueProfile(row["pk"], row["spec"], profile, cadence, row["issue"], horizon))
         return DueSubscriber(person["pk"], person["email"], person["name"], person["timezone"], tuple(profiles))
 
-    def _advance(self, connection: sqlite3.Connection, advances: Sequence[Advance]) -> bool:
-        """Move progress on, all or none: only from the issue at which it was read."""
-        connection.execute("SAVEPOINT issue")
-        for step in advances:
-            values = {
-                "profile": step.profile,
-                "cadence": step.cadence,
-                "was": step.was,
-                "issue": step.issue,
-                "horizon": step.horizon,
-                "due_at": to_ms(step.due_at) if step.due_at else None,
-            }
-            if connection.execute(self._sql["advance"], values).rowcount != 1:
-                connection.execute("ROLLBACK TO issue")
-                connection.execute("RELEASE issue")
-                return False
-        connection.execute("RELEASE issue")
-        return True
+    def _write(self, connection: sqlite3.Connection, one: Composed, snapshot: str, now: datetime) -> int | None:
+        """Write one issue; returns the number of its papers, None when another publisher was faster."""
+        read = {due.pk: due.spec for due in one.subscriber.profiles}
+        if not all(self._advance(connection, step, read.get(step.profile)) for step in one.advances):
+            return None
+        if one.edition_id is None:
+            return 0
+        try:
+            return self._insert(connection, one, snapshot, now)
+        except sqlite3.IntegrityError as error:
+            # A paper that another profile of the same person announced meanwhile. It must not stop the others.
+            if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
+                return None
+            raise
+
+    def _advance(self, connection: sqlite3.Connection, step: Advance, spec: int | None) -> bool:
+        """Move progress on, only from the issue and the profile with which it was read."""
+        values = {
+            "profile": step.profile,
+            "cadence": step.cadence,
+            "spec": spec,
+            "was": step.was,
+            "issue": step.issue,
+            "horizon": step.horizon,
+            "due_at": to_ms(step.due_at) if step.due_at else None,
+        }
+        return connection.execute(self._sql["advance"], values).rowcount == 1
 
     def _insert(self, connection: sqlite3.Connection, one: Composed, snapshot: str, now: datetime) -> int:
         """Write one edition and its outbox row; returns the number of its papers."""

@@ -210,12 +210,15 @@ class SqliteSubscribers:
             values = {"subscriber": subscriber, "name": profile.name, "spec": spec[0], "position": position}
             pk = connection.execute(self._sql["put_profile"], values).fetchone()[0]
             wanted = cadences(profile)
+            former = profile_of(profile.name, row["content"]).cadence if row is not None else None
+            for cadence in wanted:  # due at once: publishing then finds out whether an issue is open
+                due_at = None if cadence is Cadence.IMMEDIATE else 0
+                replaced = former if cadence is profile.cadence else None
+                progress = {"profile": pk, "cadence": cadence, "before": replaced, "due_at": due_at}
+                connection.execute(self._sql["put_progress"], progress)
             connection.execute(
                 self._sql["drop_progress"], {"profile": pk, "first": wanted[0], "second": wanted[-1]}
             )
-            for cadence in wanted:  # due at once: publishing then finds out whether an issue is open
-                due_at = None if cadence is Cadence.IMMEDIATE else 0
-                connection.execute(self._sql["put_progress"], {"profile": pk, "cadence": cadence, "due_at": due_at})
         for name, row in before.items():
             if name not in kept:
                 connection.execute(self._sql["retire_profile"], {"pk": row["pk"]})

@@ -32,6 +32,7 @@ SELECT content FROM snapshot WHERE sha256 = :sha256
 -- name: advance
 UPDATE progress SET issue = :issue, horizon = :horizon, due_at = :due_at
 WHERE profile = :profile AND cadence = :cadence AND issue IS :was
+AND EXISTS (SELECT 1 FROM profile WHERE pk = :profile AND spec = :spec AND active = 1)
 
 -- name: insert_edition
 INSERT INTO edition (id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone)

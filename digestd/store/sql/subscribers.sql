@@ -48,9 +48,15 @@ RETURNING pk
 -- name: retire_profile
 UPDATE profile SET active = 0 WHERE pk = :pk
 
+-- A cadence goes on where it was left, if ever, and looks at all that the one it replaces (:before) did not.
 -- name: put_progress
-INSERT INTO progress (profile, cadence, issue, horizon, due_at) VALUES (:profile, :cadence, NULL, NULL, :due_at)
-ON CONFLICT (profile, cadence) DO UPDATE SET due_at = excluded.due_at
+INSERT INTO progress (profile, cadence, issue, horizon, due_at)
+VALUES (:profile, :cadence,
+        (SELECT max(issue) FROM edition_profile WHERE profile = :profile AND issue LIKE :cadence || ':%'),
+        (SELECT horizon FROM progress WHERE profile = :profile AND cadence = :before),
+        :due_at)
+ON CONFLICT (profile, cadence) DO UPDATE SET
+    due_at = excluded.due_at, horizon = coalesce(min(horizon, excluded.horizon), horizon, excluded.horizon)
 
 -- name: drop_progress
 DELETE FROM progress WHERE profile = :profile AND cadence NOT IN (:first, :second)
