@@ -40,7 +40,7 @@ INSERT INTO paper_key (key, paper) VALUES (:key, :paper) ON CONFLICT (key) DO NO
 SELECT coalesce(max(pk), 0) FROM paper
 
 -- name: first_since
-SELECT min(pk) FROM paper WHERE ingested_at >= :since
+SELECT min(+pk) FROM paper WHERE ingested_at >= :since  -- the + lets it go by the time's index
 
 -- name: between
 SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
