@@ -181,10 +181,11 @@ def _opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, os.stat_resu
         raise
     except OSError as error:
         raise FileRefused(f"it cannot be read: {(error.strerror or str(error)).lower()}") from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(handle)
+        raise FileRefused("it is not a regular file")
     with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise FileRefused("it is not a regular file")
         if status.st_size > max_bytes:
             raise FileRefused(f"it is too large: {status.st_size:,} bytes, at most {max_bytes:,} are taken")
         yield file, status

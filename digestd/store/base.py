@@ -124,12 +124,16 @@ class Subscribers(Protocol):
         """
 
     def add(self, subscriber: Subscriber, origin: Origin, now: datetime) -> StoredSubscriber:
-        """Add a subscriber, or their profiles to those they have. Raises NotAllowed for one who left."""
+        """Add a subscriber, or their profiles to those they have.
+
+        A paused person stays paused unless it is the reader who asks. Raises NotAllowed for one who left.
+        """
 
     def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
         """Change a subscriber's state.
 
-        Raises NotFound, and NotAllowed when it would bring back somebody who left by their own wish.
+        Raises NotFound, and NotAllowed when it would bring back somebody who left by their own wish or is
+        suppressed; to remove such a person once more changes nothing.
         """
 
     def find(self, address: str) -> StoredSubscriber:
@@ -232,7 +236,8 @@ class Editions(Protocol):
     def save(self, composed: Sequence[Composed], snapshot: str, now: datetime) -> Saved:
         """Write editions with their papers and outbox rows, and the progress that goes with them.
 
-        One transaction. An issue that another publisher composed meanwhile is passed over.
+        One transaction. An issue that another publisher composed meanwhile, or of whose papers another one has
+        announced some, is passed over and stays as it was.
         """
 
     def load(self, pks: Sequence[int], token: Callable[[int, str], str]) -> dict[int, tuple[Edition, str]]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from digestd.errors import NotFound, StoreBusy
+from digestd.errors import NotFound, StoreBusy, StoreError
 from digestd.model import OutboxState
 from digestd.store.base import Claim, LedgerRow, OutboxRow, Transition
 from digestd.store.sql import statements
@@ -17,6 +17,7 @@ from digestd.store.sqlite import Connections, from_ms, to_ms
 
 CRASHED = "the line or the program ended while the message was on its way; the relay may have it"
 LEFT = "the reader left before it was sent"
+MIN_PREFIX = 6  # characters of an id; less is a number, or says too little
 
 
 class SqliteOutbox:
@@ -29,7 +30,11 @@ class SqliteOutbox:
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         path = self._connections.path
-        with path.with_name(f"{path.name}.delivery-lock").open("w") as lock:
+        try:
+            lock = path.with_name(f"{path.name}.delivery-lock").open("w")
+        except OSError as error:
+            raise StoreError(f"{error.filename}: cannot be opened: {error.strerror}") from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -91,7 +96,8 @@ class SqliteOutbox:
     def row(self, edition: str) -> tuple[OutboxRow, list[LedgerRow]]:
         wanted = {
             "number": int(edition) if edition.isascii() and edition.isdigit() and len(edition) < 16 else -1,
-            "prefix": f"{edition}%" if len(edition) >= 6 and edition.isalnum() else "",
+            "first": edition,
+            "beyond": f"{edition}g" if len(edition) >= MIN_PREFIX else edition,  # past every hexadecimal digit
         }
         with self._connections.read() as connection:
             found = connection.execute(self._sql["row"], wanted).fetchall()

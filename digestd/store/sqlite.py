@@ -46,10 +46,17 @@ class Connections:
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        with self._errors():
+        try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._writer = self._connect()
-            self._prepare()
+        except OSError as error:
+            raise StoreError(f"{path.parent}: cannot be made a folder for the database: {error.strerror}") from error
+        try:
+            with self._errors():
+                self._writer = self._connect()
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -138,7 +145,7 @@ class Connections:
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Say SQLite's failures in the words of our error tree."""
+        """Say SQLite's failures in the words of our error tree; a mistake in our use of it stays what it is."""
         try:
             yield
         except sqlite3.OperationalError as error:
@@ -151,6 +158,6 @@ class Connections:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
                 raise StoreUnusable(f"{self.path}: not a sound database ({error}); restore a backup of it") from error
-            raise
-        except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror}") from error
+            if isinstance(error, sqlite3.ProgrammingError):
+                raise
+            raise StoreError(f"{self.path}: {error}") from error

@@ -109,10 +109,11 @@ class SqliteSubscribers:
                 pk = row["pk"]
                 self._allow(row, SubscriberState.ACTIVE, origin)
                 had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
-                if row["state"] != SubscriberState.ACTIVE:
+                rests = row["state"] == SubscriberState.PAUSED and origin is not Origin.READER
+                if row["state"] != SubscriberState.ACTIVE and not rests:
                     self._set_state(connection, pk, SubscriberState.ACTIVE, origin, now)
             kept = {row["name"] for row in had} - {profile.name for profile in subscriber.profiles}
-            self._put_profiles(connection, pk, subscriber.profiles, had, kept)
+            self._put_profiles(connection, pk, subscriber.profiles, had, kept, behind=len(had))
         return self.numbered(pk)
 
     def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
@@ -120,7 +121,9 @@ class SqliteSubscribers:
         with self._connections.write() as connection:
             row = connection.execute(self._sql["by_pk"], {"pk": pk}).fetchone()
             self._allow(row, state, by)
-            if row["state"] != state or row["state_by"] != by:
+            # Who left by their own wish is not removed a second time: the operator's name would undo the wish.
+            settled = _is_away(row) and state is SubscriberState.UNSUBSCRIBED and by is not Origin.READER
+            if not settled and (row["state"] != state or row["state_by"] != by):
                 self._set_state(connection, pk, state, by, now)
         return self.numbered(pk)
 
@@ -196,11 +199,15 @@ class SqliteSubscribers:
         profiles: tuple[Profile, ...],
         had: Iterable[sqlite3.Row],
         kept: frozenset[str] | set[str] = frozenset(),
+        behind: int = 0,
     ) -> bool:
-        """Make a person's active profiles these and those `kept`; returns whether that changed anything."""
+        """Make a person's active profiles those `kept` and these, whose places are counted from `behind` on.
+
+        Returns whether that changed anything.
+        """
         before = {row["name"]: row for row in had}
         touched = False
-        for position, profile in enumerate(profiles):
+        for position, profile in enumerate(profiles, behind):
             row, content = before.pop(profile.name, None), spec_of(profile)
             if row is not None and row["content"] == content and row["position"] == position:
                 continue
@@ -226,16 +233,21 @@ class SqliteSubscribers:
         return touched
 
     def _allow(self, row: sqlite3.Row, state: SubscriberState, by: Origin) -> None:
-        """Raise NotAllowed for a change that only the reader, or nobody, may make."""
-        if by is Origin.READER or state not in (SubscriberState.ACTIVE, SubscriberState.PAUSED):
+        """Raise NotAllowed for a way back that only the reader may take."""
+        if by is Origin.READER or state in LEFT or not _is_away(row):
             return
-        if row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.READER:
-            raise NotAllowed(f"{row['email']} asked to leave; only they can come back")
         if row["state"] == SubscriberState.SUPPRESSED:
             raise NotAllowed(f"{row['email']} is suppressed: mail to it bounced or drew a complaint")
+        raise NotAllowed(f"{row['email']} asked to leave; only they can come back")
 
     def _set_state(
         self, connection: sqlite3.Connection, pk: int, state: SubscriberState, by: Origin, now: datetime
     ) -> None:
         values = {"pk": pk, "state": state, "by": by, "now": to_ms(now)}
         connection.execute(self._sql["set_state"], values)
+
+
+def _is_away(row: sqlite3.Row) -> bool:
+    """Return whether only the reader can bring this person back: they asked to leave, or mail to them is refused."""
+    wished = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.READER
+    return wished or row["state"] == SubscriberState.SUPPRESSED

@@ -37,14 +37,16 @@ FORMATS: tuple[Format, ...] = (json_lines, huggingface_page)
 def named(name: str) -> Format:
     """Return the format of a name. Raises FileRefused with the names there are."""
     for known in FORMATS:
-        if known.NAME == name:
+        if name == known.NAME:
             return known
     raise FileRefused(f"{name!r} is no format; there are {', '.join(known.NAME for known in FORMATS)}")
 
 
 def detect(head: str) -> Format:
-    """Return the format of a file that begins so. Raises FileRefused when none knows it."""
-    for known in FORMATS:
-        if known.recognise(head):
-            return known
+    """Return the format of a file that begins so. Raises FileRefused when none knows it, or more than one."""
+    found = [known for known in FORMATS if known.recognise(head)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise FileRefused(f"it looks like {' and '.join(known.NAME for known in found)} at once; split it")
     raise FileRefused(f"its format is not known; tried {', '.join(known.NAME for known in FORMATS)}")

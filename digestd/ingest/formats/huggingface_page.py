@@ -58,8 +58,9 @@ class _Draft:
 
 
 def recognise(head: str) -> bool:
-    """Return whether the page's own lines stand in the first forty."""
-    return bool(_HEAD.search("\n".join(line.strip() for line in head.splitlines()[:40])))
+    """Return whether the page's own lines stand in the first forty; those that are JSON are another format's."""
+    lines = [line.strip() for line in head.splitlines()[:40]]
+    return bool(_HEAD.search("\n".join(line for line in lines if not line.startswith(("{", "[{")))))
 
 
 def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:

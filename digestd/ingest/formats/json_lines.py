@@ -12,6 +12,7 @@ from typing import Any
 
 from digestd.ingest.identity import NotAPaper, bad_record, make_paper
 from digestd.ingest.reading import half_written
+from digestd.match.text import clean
 from digestd.model import BadRecord, Paper
 
 NAME = "jsonl"
@@ -56,7 +57,7 @@ def paper(record: dict[str, Any]) -> Paper:
         url=_text(record, "url"),
         published=_date(record),
         categories=_texts(record, "categories"),
-        source=_text(record, "source") or NAME,
+        source=clean(_text(record, "source") or "") or NAME,
         version=_number(record, "version"),
         votes=_number(record, "votes"),
     )

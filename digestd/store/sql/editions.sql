@@ -1,15 +1,26 @@
 -- name: key
 SELECT value FROM secret WHERE name = 'signing key'
 
+-- Each arm walks its index from the oldest and stops at the limit: among a million due, a batch reads a batch.
 -- name: due_subscribers
-SELECT DISTINCT s.pk, s.email, s.name, s.timezone FROM (
-    SELECT profile FROM progress WHERE due_at <= :now
+SELECT s.pk, s.email, s.name, s.timezone
+FROM (
+    SELECT * FROM (
+        SELECT p.subscriber, g.due_at FROM progress AS g
+        CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
+        CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
+        WHERE g.due_at <= :now ORDER BY g.due_at LIMIT :limit
+    )
     UNION ALL
-    SELECT profile FROM progress WHERE cadence = 'immediate' AND coalesce(horizon, -1) < :newest
-) AS g
-JOIN profile AS p ON p.pk = g.profile AND p.active = 1
-JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
-LIMIT :limit
+    SELECT * FROM (
+        SELECT p.subscriber, 0 FROM progress AS g
+        CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
+        CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
+        WHERE g.cadence = 'immediate' AND coalesce(g.horizon, -1) < :newest LIMIT :limit
+    )
+) AS due
+JOIN subscriber AS s ON s.pk = due.subscriber
+GROUP BY s.pk ORDER BY min(due.due_at), s.pk LIMIT :limit
 
 -- name: subscriber
 SELECT pk, email, name, timezone FROM subscriber WHERE pk = :pk
@@ -18,7 +29,7 @@ SELECT pk, email, name, timezone FROM subscriber WHERE pk = :pk
 SELECT p.pk, p.name, p.spec, c.content, g.cadence, g.issue, g.horizon, g.due_at
 FROM profile AS p JOIN spec AS c ON c.pk = p.spec JOIN progress AS g ON g.profile = p.pk
 WHERE p.subscriber = :subscriber AND p.active = 1
-ORDER BY p.position, g.cadence
+ORDER BY p.position, p.pk, g.cadence
 
 -- name: announced
 SELECT paper FROM edition_paper WHERE subscriber = :subscriber AND paper > :after

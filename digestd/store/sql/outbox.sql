@@ -59,7 +59,7 @@ SELECT state, count(*) FROM outbox GROUP BY state
 -- name: next_at
 SELECT min(o.not_before)
 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-WHERE o.state = 'ready' AND s.state != 'paused'
+WHERE o.state = 'ready' AND s.state NOT IN ('paused', 'pending')
 
 -- name: rows
 SELECT o.edition, e.id, e.email, e.issue, o.state, o.attempts, o.not_before, o.changed_at, o.reason
@@ -70,7 +70,9 @@ ORDER BY o.edition DESC LIMIT :limit
 -- name: row
 SELECT o.edition, e.id, e.email, e.issue, o.state, o.attempts, o.not_before, o.changed_at, o.reason
 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
-WHERE o.edition = :number OR e.id LIKE :prefix
+WHERE o.edition IN (
+    SELECT edition FROM outbox WHERE edition = :number UNION SELECT pk FROM edition WHERE id >= :first AND id < :beyond
+)
 LIMIT 2
 
 -- name: ledger

@@ -156,7 +156,9 @@ CREATE TABLE outbox (
     changed_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_ready ON outbox (not_before) WHERE state = 'ready';
-CREATE INDEX outbox_open ON outbox (state) WHERE state NOT IN ('ready', 'sent');
+-- A handful of rows at any time; without these, looking for what a crash left would read the whole outbox.
+CREATE INDEX outbox_claimed ON outbox (claimed_by) WHERE state = 'claimed';
+CREATE INDEX outbox_sending ON outbox (claimed_by) WHERE state = 'sending';
 
 -- The append-only record of every attempt and settlement.
 CREATE TABLE ledger (

@@ -26,13 +26,13 @@ UPDATE subscriber SET state = :state, state_by = :by, changed_at = :now WHERE pk
 SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
 FROM profile AS p JOIN spec AS s ON s.pk = p.spec
 WHERE p.active = 1
-ORDER BY p.subscriber, p.position
+ORDER BY p.subscriber, p.position, p.pk
 
 -- name: profiles_of
 SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
 FROM profile AS p JOIN spec AS s ON s.pk = p.spec
 WHERE p.active = 1 AND p.subscriber = :subscriber
-ORDER BY p.position
+ORDER BY p.position, p.pk
 
 -- name: spec
 SELECT pk FROM spec WHERE content = :content
