@@ -50,7 +50,7 @@ def timezone(name: str) -> str:
     """Return an IANA time zone name as it is. Raises ValueError naming the nearest known zone."""
     try:
         ZoneInfo(name)
-    except (OSError, ValueError):  # listing every zone costs 50 ms: only to say which was meant
+    except (KeyError, OSError, ValueError):  # listing every zone costs 50 ms: only to say which was meant
         raise ValueError(f"{name!r} is not a time zone{nearest(name, available_timezones())}") from None
     return name
 
@@ -348,7 +348,7 @@ def explain(path: Path, places: Places, mistake: Any, model: type[BaseModel], pr
         return f"{where}{key} is not a known key{f'; did you mean {meant}?' if guess else ''}"
     if mistake["type"] == "missing":
         return f"{where}{key} is missing; it has no default"
-    said = str(mistake["msg"]).removeprefix("Value error, ")
+    said = str(mistake["msg"]).removeprefix("Value error, ").partition(" or instance of ")[0]
     return f"{where}{key}: {said[:1].lower() + said[1:]}" if key else f"{where}{said}"
 
 
