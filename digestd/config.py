@@ -349,7 +349,7 @@ def explain(path: Path, places: Places, mistake: Any, model: type[BaseModel], pr
     if mistake["type"] == "missing":
         return f"{where}{key} is missing; it has no default"
     said = str(mistake["msg"]).removeprefix("Value error, ").partition(" or instance of ")[0]
-    return f"{where}{key}: {said[:1].lower() + said[1:]}" if key else f"{where}{said}"
+    return f"{where}{f'{key}: ' if key else ''}{said[:1].lower() + said[1:]}"
 
 
 def _fields(model: Any, location: Location) -> list[str]:

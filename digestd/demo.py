@@ -101,7 +101,7 @@ async def _demo(files: list[Path], out: Path, now: datetime, folder: Path) -> De
         with closing(build.store(settings)) as store:
             rounds = Rounds(settings, store, lambda: now)
             problems = rounds.sync_people().problems
-            reports = [_ingest(rounds, path, now) for path in files]
+            reports = [ingest_file(store.papers, path, MAX_BYTES, now) for path in files]
             if problems or not any(report.papers for report in reports):
                 refused = [f"{report.file}: {report.refused}" for report in reports if report.refused]
                 raise DigestdError("\n".join([*problems, *refused]))
@@ -129,13 +129,6 @@ def _settings(folder: Path, port: int) -> Settings:
         ),
         subscribers=shipped("config") / "subscribers.toml",
     )
-
-
-def _ingest(rounds: Rounds, path: Path, now: datetime) -> FileReport:
-    try:
-        return ingest_file(rounds.store.papers, path, MAX_BYTES, now)
-    except FileNotFoundError:
-        return FileReport(str(path), refused="no such file")
 
 
 def _placed(store: Store) -> tuple[Placed, ...]:

@@ -65,6 +65,12 @@ class StoreBusy(StoreError):
     key = "store-busy"
 
 
+class DeliveredElsewhere(StoreBusy):
+    """Another process delivers from the store at this moment; it sends what is ready."""
+
+    key = "delivered-elsewhere"
+
+
 class StoreUnusable(StoreError):
     """The database is foreign, damaged, or of a newer version; nothing was changed in it."""
 

@@ -61,6 +61,14 @@ class _Commands(click.Group):
         except BrokenPipeError:  # the reader of our output has seen enough
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter flushes it at exit
             ctx.exit(0)
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception as error:
+            if ctx.params["log_level"] == "debug":
+                raise
+            problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            click.echo(f"digestd: {problem}. This is a bug in digestd; --log-level debug shows where.", err=True)
+            ctx.exit(1)
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -11,7 +11,7 @@ import click
 from digestd.cli.common import fail_unless, json_option, rounds
 from digestd.cli.output import as_json as dump_json
 from digestd.cli.output import say, table
-from digestd.errors import FileRefused
+from digestd.errors import FileRefused, QueryError
 from digestd.ingest.formats import json_lines
 from digestd.ingest.inbox import shown
 from digestd.ingest.stage import read_file
@@ -56,7 +56,10 @@ def search(query: str, files: tuple[Path, ...], as_json: bool) -> None:
     \b
     Example:  digestd search '"language agent" OR title:robot*' huggingface.txt
     """
-    wanted = parse_query(query)
+    try:
+        wanted = parse_query(query)
+    except QueryError as error:
+        raise click.BadArgumentUsage(f"the query, {error}") from None
     reader = _Reader(files)
     rows = []
     with contextlib.ExitStack() as stack:

@@ -2,7 +2,8 @@
 
 `sending` is durable before the first byte of a body leaves, and the outcome before the next message begins, so
 a crash leaves doubt about at most one message of each connection. Marks that are wanted at the same moment
-share a transaction. A worker whose connection fails leaves; when the last one has left, the run ends.
+share a transaction. A worker leaves when the relay takes no connection or fails again and again; when the last
+one has left, the run ends.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from digestd.deliver.policy import next_attempt, relay_pause
 from digestd.errors import DigestdError
-from digestd.model import Blame, Edition, Envelope, Outcome, OutboxState, Phase, Snapshot, Verdict
+from digestd.model import Blame, Edition, Envelope, OutboxState, Outcome, Phase, Snapshot, Verdict
 from digestd.publish.addresses import ascii_address
 from digestd.publish.message import build_message
 from digestd.publish.render import render
@@ -24,9 +25,12 @@ from digestd.publish.tokens import unsubscribe_token
 from digestd.store.base import Claim, Outbox, Store, Transition
 
 AHEAD = 8  # editions claimed for each connection: enough that none waits for the next claim, few to give back
+PATIENCE = 3  # failures in a row, over all connections: more than one bad message makes, and soon seen
 SETTING_UP = frozenset({Phase.CONNECT, Phase.TLS, Phase.LOGIN})
 
 BeforeBody = Callable[[], Awaitable[bool]]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 class Courier(Protocol):
@@ -55,7 +59,7 @@ class Post:
 
 @dataclass(slots=True)
 class DeliverReport:
-    """What a run came to, in editions. `trouble` is what the relay said when the run ended before its work did."""
+    """What a run came to, in editions. `trouble` is how the relay itself failed last, if it did."""
 
     sent: int = 0
     deferred: int = 0
@@ -105,7 +109,8 @@ class _Run:
     stop: asyncio.Event
     settled: Callable[[Claim, Outcome], None] | None
     report: DeliverReport = field(default_factory=DeliverReport)
-    failures: int = 0
+    failures: int = 0  # of the relay, in a row, over all connections
+    is_over: bool = False
 
     async def complete(self) -> DeliverReport:
         outbox, post = self.store.outbox, self.post
@@ -121,6 +126,7 @@ class _Run:
         except* DigestdError as failures:
             raise _first(failures) from None
         finally:
+            await scribe.finish()
             await asyncio.to_thread(outbox.release, post.owner, self.clock())
         return self.report
 
@@ -128,10 +134,8 @@ class _Run:
         """Claim and render ahead of the workers; at the end, tell each of them that there is no more."""
         desk = _Desk(self.store)
         limit = AHEAD * self.post.connections
-        while not self.stop.is_set():
-            claims, cancelled = await asyncio.to_thread(
-                self.store.outbox.claim, self.post.owner, self.clock(), limit
-            )
+        while not self._ends:
+            claims, cancelled = await _to_its_end(self.store.outbox.claim, self.post.owner, self.clock(), limit)
             self.report.cancelled += cancelled
             if not claims and not cancelled:
                 break
@@ -156,7 +160,7 @@ class _Run:
         """Carry letters over one connection until there are no more, or it fails."""
         courier: Courier | None = None
         try:
-            while (letter := await letters.get()) is not None and not self.stop.is_set():
+            while (letter := await letters.get()) is not None and not self._ends:
                 courier = courier or self.make_courier()
                 if not await self._carry(courier, letter, scribe):
                     return
@@ -165,7 +169,7 @@ class _Run:
                 await courier.close()
 
     async def _carry(self, courier: Courier, letter: _Letter, scribe: _Scribe) -> bool:
-        """Make one attempt and write down what came of it. Returns whether the connection is still good."""
+        """Make one attempt and write down what came of it. Returns whether another one is worth it."""
         claim = letter.claim
         begun = refused = False
 
@@ -184,18 +188,23 @@ class _Run:
                 Transition(claim.edition, OutboxState.CLAIMED, OutboxState.READY, self.clock(), counts=False)
             )
             return True
+        self.failures = self.failures + 1 if outcome.blame is Blame.RELAY else 0
         source = OutboxState.SENDING if begun else OutboxState.CLAIMED
         await scribe.record(self._transition(claim, source, outcome))
         if self.settled:
             self.settled(claim, outcome)
         if outcome.blame is not Blame.RELAY:
-            self.failures = 0
             return True
-        if outcome.verdict is not Verdict.UNCERTAIN:
-            self.report.trouble = outcome
-            if outcome.phase is Phase.LOGIN and outcome.code is not None and outcome.code >= 500:
-                self.stop.set()  # a second wrong login may lock the account
-        return False
+        self.report.trouble = outcome
+        is_refused = outcome.code is not None and outcome.code >= 500
+        if is_refused and outcome.phase is Phase.LOGIN:
+            self.is_over = True  # a second wrong login may lock the account
+        wants_rest = outcome.code == 421 or (is_refused and outcome.phase is Phase.MAIL)
+        return outcome.phase not in SETTING_UP and not wants_rest and self.failures < PATIENCE
+
+    @property
+    def _ends(self) -> bool:
+        return self.is_over or self.stop.is_set()
 
     def _transition(self, claim: Claim, source: OutboxState, outcome: Outcome) -> Transition:
         """Return what an outcome means for its edition, and count it."""
@@ -211,12 +220,12 @@ class _Run:
             self.report.failed += 1
         elif outcome.verdict is Verdict.UNCERTAIN:
             self.report.uncertain += 1
-            if self.post.hold_uncertain:
+            if self.post.hold_uncertain or delay is None:
                 target = OutboxState.UNCERTAIN
-            not_before = now + (delay or relay_pause(1, outcome))
-        elif outcome.blame is Blame.RELAY and (outcome.phase in SETTING_UP or delay is not None):
+            else:
+                not_before = now + delay
+        elif _is_relays_own(outcome) and (outcome.phase in SETTING_UP or delay is not None):
             self.report.deferred += 1
-            self.failures += 1
             counts = False
             if outcome.phase not in SETTING_UP:  # this message may be the cause: let others go first
                 not_before = now + relay_pause(self.failures, outcome)
@@ -239,6 +248,8 @@ class _Run:
         await scribe.record(
             Transition(claim.edition, OutboxState.CLAIMED, OutboxState.FAILED, now, reason, ledger="failed")
         )
+        if self.settled:
+            self.settled(claim, Outcome(Verdict.FAILED, Phase.CONNECT, Blame.MESSAGE, reason))
 
 
 class _Desk:
@@ -277,6 +288,11 @@ class _Scribe:
             self._writing = asyncio.create_task(self._write())
         return await future
 
+    async def finish(self) -> None:
+        """Wait until what was asked for is written, also for those who were cancelled while they waited."""
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting, []
@@ -293,6 +309,27 @@ class _Scribe:
                     if not future.done():
                         future.set_result(done)
         self._writing = None
+
+
+async def _to_its_end(call: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:
+    """Return what a call in a thread returns. A thread cannot be stopped, so cancellation waits for its end."""
+    running = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        running.exception()  # seen, so that asyncio does not complain; the caller is leaving anyway
+        raise
+
+
+def _is_relays_own(outcome: Outcome) -> bool:
+    """Return whether an outcome says nothing about the edition that was tried, so that the attempt does not count.
+
+    A refusal of this address or message by the relay's policy counts: were it tried again at once for ever, the
+    relay would be left alone for its sake when others could go.
+    """
+    is_about_edition = outcome.phase in {Phase.RCPT, Phase.DATA, Phase.BODY} and outcome.code not in {None, 421}
+    return outcome.blame is Blame.RELAY and not is_about_edition
 
 
 def _said(outcome: Outcome) -> str:

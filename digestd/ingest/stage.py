@@ -74,6 +74,8 @@ def ingest_file(papers: Papers, path: Path, max_bytes: int, now: datetime, name:
         return _ingest(papers, path, max_bytes, now, name)
     except FileRefused as error:
         return FileReport(shown(path), refused=str(error))
+    except FileNotFoundError:
+        return FileReport(shown(path), refused="no such file")
     except _Changed:
         return FileReport(shown(path), refused="it changed while it was read")
 
@@ -83,9 +85,8 @@ def ingest_given(
 ) -> FileReport:
     """Ingest a file that a person named: it stays where it is, and one that is refused is copied to quarantine."""
     report = ingest_file(papers, path, folders.max_bytes, now, name)
-    if report.refused and os.path.lexists(path):
-        too_large = path.is_file() and path.stat().st_size > folders.max_bytes
-        quarantine(path, folders.quarantine, report.refused, keep=True) if not too_large else None
+    if report.refused and path.is_file() and path.stat().st_size <= folders.max_bytes:
+        quarantine(path, folders.quarantine, report.refused, keep=True)
     return report
 
 

@@ -13,6 +13,7 @@ from digestd.deliver.courier import Relay, SmtpCourier
 from digestd.deliver.stage import Courier, Post
 from digestd.ingest.stage import Folders
 from digestd.model import Sender, Snapshot
+from digestd.publish.check import check_templates
 from digestd.resources import mail_templates
 from digestd.store.open import SqliteStore
 
@@ -30,9 +31,7 @@ def jitter() -> float:
 def folders(settings: Settings) -> Folders:
     """Return where digest files lie."""
     paths, ingest = settings.paths, settings.ingest
-    return Folders(
-        paths.inbox, paths.archive, paths.quarantine, ingest.max_file_mb * 1_000_000, ingest.settle_seconds
-    )
+    return Folders(paths.inbox, paths.archive, paths.quarantine, ingest.max_file_mb * 1_000_000, ingest.settle_seconds)
 
 
 def store(settings: Settings) -> SqliteStore:
@@ -56,6 +55,13 @@ def sender(settings: Settings) -> Sender:
 def snapshot(settings: Settings) -> Snapshot:
     """Return the templates and the sender that editions are rendered with from now on."""
     return Snapshot(mail_templates(settings.paths.templates), sender(settings))
+
+
+def checked_snapshot(settings: Settings) -> Snapshot:
+    """Return the snapshot after every kind of edition was rendered with it. Raises TemplateError."""
+    made = snapshot(settings)
+    check_templates(made)
+    return made
 
 
 def courier_maker(settings: Settings) -> Callable[[], Courier]:

@@ -13,31 +13,36 @@ import signal
 from collections.abc import Awaitable, Callable
 from datetime import UTC
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from watchfiles import awatch
 
 from digestd.config import Settings, load
-from digestd.errors import DigestdError
-from digestd.ingest.stage import FileReport
-from digestd.model import Blame, Outcome, Verdict
 from digestd.deliver.policy import relay_pause
-from digestd.publish.check import check_templates
+from digestd.errors import DeliveredElsewhere, DigestdError
 from digestd.service import build
+from digestd.service.logs import log_file, log_outcome, log_people, log_trouble
 from digestd.service.rounds import Clock, Rounds
-from digestd.store.base import Claim
+from digestd.store.base import Store
+from digestd.web.app import application
+from digestd.web.server import serve_web
 
 STOP_LIMIT = 30.0  # seconds for the messages on their way; systemd's own limit is 90
 
 log = structlog.get_logger("digestd")
 
 
-def serve(config: Path, clock: Clock = build.utc_now) -> None:
-    """Run until SIGTERM or SIGINT. Raises DigestdError when the configuration or the store cannot be used."""
+def serve(config: Path, clock: Clock = build.utc_now, stop_limit: float = STOP_LIMIT) -> None:
+    """Run until SIGTERM or SIGINT, and then at most about `stop_limit` seconds longer.
+
+    Raises DigestdError when the configuration, a template or the store cannot be used.
+    """
     settings = load(config)
+    snapshot = build.checked_snapshot(settings)
     with contextlib.closing(build.store(settings)) as store:
-        daemon = Daemon(config, Rounds(settings, store, clock))
+        daemon = Daemon(config, Rounds(settings, store, clock, snapshot), stop_limit)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(daemon.run())
 
@@ -45,26 +50,28 @@ def serve(config: Path, clock: Clock = build.utc_now) -> None:
 class Daemon:
     """What `serve` runs. The rounds in use are the last good ones."""
 
-    def __init__(self, config: Path, rounds: Rounds) -> None:
+    def __init__(self, config: Path, rounds: Rounds, stop_limit: float = STOP_LIMIT) -> None:
         self._config = config
         self._rounds = rounds
+        self._stop_limit = stop_limit
         self._stop = asyncio.Event()
         self._new_files = asyncio.Event()
         self._new_papers = asyncio.Event()
         self._new_editions = asyncio.Event()
+        self._new_settings = asyncio.Event()
+        self._parts: list[asyncio.Task[None]] = []
         self._relay_failures = 0
         self._relay_rests_until = 0.0
 
     async def run(self) -> None:
-        """Run every stage until asked to stop."""
+        """Run every stage until asked to stop. Raises DigestdError when inbox, people or web port cannot be used."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
-        loop.add_signal_handler(signal.SIGHUP, self._reload)
+            loop.add_signal_handler(number, self._told_to_end)
+        loop.add_signal_handler(signal.SIGHUP, self._new_settings.set)
         settings = self._rounds.settings
-        check_templates(build.snapshot(settings))
-        settings.paths.inbox.mkdir(parents=True, exist_ok=True)
-        self._sync_people()
+        _make_folder(settings.paths.inbox)
+        log_people(await asyncio.to_thread(self._rounds.sync_people))
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(
             self._tick,
@@ -76,29 +83,46 @@ class Daemon:
         )
         scheduler.start()
         self._tick()
-        log.info("serving", inbox=str(settings.paths.inbox), relay=f"{settings.smtp.host}:{settings.smtp.port_in_use}")
-        stages = [
-            asyncio.create_task(self._stage("ingest", self._ingest, self._new_files)),
-            asyncio.create_task(self._stage("publish", self._publish, self._new_papers)),
-            asyncio.create_task(self._stage("deliver", self._deliver, self._new_editions)),
-            asyncio.create_task(self._watch(settings.paths.inbox)),
-        ]
-        try:
-            await self._stop.wait()
-            scheduler.shutdown(wait=False)
-            log.info("stopping")
-            _, late = await asyncio.wait(stages, timeout=STOP_LIMIT)
-            for stage in late:
-                stage.cancel()
-            await asyncio.gather(*stages, return_exceptions=True)
-        finally:
-            log.info("stopped", **{str(state): count for state, count in self._rounds.store.outbox.counts().items()})
+        log.info("serving", inbox=str(settings.paths.inbox), relay=_relay(settings))
+        for part in (
+            self._stage("ingest", self._ingest, self._new_files),
+            self._stage("publish", self._publish, self._new_papers),
+            self._stage("deliver", self._deliver, self._new_editions),
+            self._stage("reload", self._reload, self._new_settings),
+            self._watch(settings.paths.inbox),
+            self._serve_web(),
+        ):
+            self._parts.append(asyncio.create_task(part))
+            self._parts[-1].add_done_callback(self._ended)
+        await self._stop.wait()
+        scheduler.shutdown(wait=False)
+        log.info("stopping")
+        _, late = await asyncio.wait(self._parts, timeout=self._stop_limit)
+        for task in late:
+            task.cancel()
+        ends = await asyncio.gather(*self._parts, return_exceptions=True)
+        log.info("stopped", late=len(late), **_tally(self._rounds.store))
+        for end in ends:
+            if isinstance(end, Exception):
+                raise end
 
     def stop(self) -> None:
         """Ask the daemon to end: what is on its way is finished, nothing new is begun."""
         self._stop.set()
-        for wake in (self._new_files, self._new_papers, self._new_editions):
-            wake.set()
+        self._new_settings.set()
+        self._tick()
+
+    def _told_to_end(self) -> None:
+        """Stop; who asks a second time does not want to wait."""
+        if self._stop.is_set():
+            for part in self._parts:
+                part.cancel()
+        self.stop()
+
+    def _ended(self, part: asyncio.Task[None]) -> None:
+        """Do not go on with a part missing: each of them ends by `stop` alone, unless it cannot work at all."""
+        if not part.cancelled() and part.exception():
+            self.stop()
 
     def _tick(self) -> None:
         for wake in (self._new_files, self._new_papers, self._new_editions):
@@ -118,14 +142,22 @@ class Daemon:
                 log.exception("stage-failed", stage=name, error="unexpected")
 
     async def _ingest(self) -> None:
-        reports = await asyncio.to_thread(lambda: list(self._rounds.ingest()))
-        for report in reports:
-            log_file(report)
-        if any(report.new for report in reports):
+        if await asyncio.to_thread(self._ingest_files):
             self._new_papers.set()
 
+    def _ingest_files(self) -> bool:
+        """Take the files of the inbox one by one, until asked to stop. Returns whether there is anything new."""
+        news = False
+        with contextlib.closing(self._rounds.ingest()) as reports:
+            for report in reports:
+                log_file(report)
+                news |= report.new > 0
+                if self._stop.is_set():
+                    break
+        return news
+
     async def _publish(self) -> None:
-        report = await asyncio.to_thread(self._rounds.publish)
+        report = await asyncio.to_thread(self._rounds.publish, stop=self._stop.is_set)
         if report.editions:
             log.info("published", editions=report.editions, papers=report.papers)
             self._new_editions.set()
@@ -134,21 +166,40 @@ class Daemon:
         loop = asyncio.get_running_loop()
         if loop.time() < self._relay_rests_until:
             return
-        report = await self._rounds.deliver(stop=self._stop, settled=log_outcome)
+        try:
+            report = await self._rounds.deliver(stop=self._stop, settled=log_outcome)
+        except DeliveredElsewhere:
+            log.info("delivered-elsewhere")
+            return
         if report.trouble is None:
             self._relay_failures = 0
             return
         self._relay_failures += 1
-        pause = relay_pause(self._relay_failures, report.trouble)
-        self._relay_rests_until = loop.time() + pause.total_seconds()
-        loop.call_later(pause.total_seconds(), self._new_editions.set)
-        log.warning(
-            "relay-failed",
-            phase=report.trouble.phase,
-            reason=report.trouble.reply,
-            code=report.trouble.code,
-            again_in_seconds=pause.total_seconds(),
-        )
+        pause = relay_pause(self._relay_failures, report.trouble).total_seconds()
+        self._relay_rests_until = loop.time() + pause
+        loop.call_later(pause, self._new_editions.set)
+        log_trouble(report, pause)
+
+    async def _reload(self) -> None:
+        """Take over a changed configuration, templates and people; all of it, or nothing when it cannot be used."""
+        old = self._rounds
+        try:
+            settings = await asyncio.to_thread(load, self._config)
+            snapshot = await asyncio.to_thread(build.checked_snapshot, settings)
+        except DigestdError as error:
+            for line in str(error).splitlines():
+                log.error("reload-refused", reason=line)
+            return
+        if _fixed(settings) != _fixed(old.settings):
+            log.warning(
+                "restart-needed", reason="another folder, database, tick or web port is taken over by a restart"
+            )
+        rounds = Rounds(_within(old.settings, settings), old.store, old.clock, snapshot)
+        log_people(await asyncio.to_thread(rounds.sync_people))
+        self._rounds = rounds
+        self._relay_failures, self._relay_rests_until = 0, 0.0  # it may be another relay
+        log.info("reloaded", config=str(self._config), relay=_relay(settings))
+        self._tick()
 
     async def _watch(self, inbox: Path) -> None:
         """Wake the ingest stage when a file arrives; where watching fails, the tick finds it."""
@@ -158,71 +209,48 @@ class Daemon:
             async for _ in awatch(inbox, stop_event=self._stop, recursive=False, debounce=100, step=50):
                 self._new_files.set()
                 loop.call_later(settle + 0.05, self._new_files.set)
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no such folder any more, or no watches left in the kernel
             log.warning("watch-failed", inbox=str(inbox), reason=str(error))
 
-    def _reload(self) -> None:
-        try:
-            settings = load(self._config)
-            check_templates(build.snapshot(settings))
-        except DigestdError as error:
-            log.error("reload-refused", reason=str(error))
+    async def _serve_web(self) -> None:
+        """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""
+        settings, store = self._rounds.settings, self._rounds.store
+        host, port = settings.web.host, settings.web.port
+        if port is None:
             return
-        if settings.paths != self._rounds.settings.paths or settings.schedule != self._rounds.settings.schedule:
-            log.warning("restart-needed", reason="a change under [paths] or [schedule] is taken over by a restart")
-        self._rounds = Rounds(settings, self._rounds.store, self._rounds.clock)
-        self._sync_people()
-        log.info("reloaded", config=str(self._config))
-        self._tick()
-
-    def _sync_people(self) -> None:
-        people = self._rounds.sync_people()
-        for problem in people.problems:
-            log.error("profile-refused", reason=problem)
-        report = people.report
-        log.info(
-            "people-synchronised",
-            added=report.added,
-            changed=report.changed,
-            removed=report.removed,
-            unchanged=report.unchanged,
-        )
+        app = application(store, self._rounds.clock, urlsplit(settings.mail.public_url).path)
+        await serve_web(app, host, port, self._stop, lambda bound: log.info("web-serving", host=host, port=bound))
 
 
-def log_file(report: FileReport) -> None:
-    """Write down what became of a digest file."""
-    if report.refused:
-        log.warning("file-refused", file=report.file, reason=report.refused)
-    elif report.repeated:
-        log.info("file-repeated", file=report.file)
-    else:
-        log.info(
-            "file-ingested",
-            file=report.file,
-            papers=report.papers,
-            new=report.new,
-            revised=report.revised,
-            duplicate=report.duplicate,
-            bad=report.bad,
-        )
-    for bad in report.bad_records:
-        log.warning("bad-record", file=report.file, line=bad.line, reason=bad.reason)
+def _fixed(settings: Settings) -> object:
+    """Return what stays as it is until a restart: it is in use by what was opened with it."""
+    return settings.paths.model_copy(update={"templates": None}), settings.schedule.tick_seconds, settings.web
 
 
-def log_outcome(claim: Claim, outcome: Outcome) -> None:
-    """Write down what an attempt came to."""
-    level = log.info if outcome.verdict is Verdict.SENT else log.warning
-    if outcome.blame is Blame.RELAY and outcome.verdict is Verdict.DEFERRED:
-        level = log.debug  # said once for the run, not once for each edition that waits
-    level(
-        f"edition-{outcome.verdict}",
-        edition=claim.edition_id,
-        to=claim.address,
-        attempt=claim.attempts,
-        phase=outcome.phase,
-        code=outcome.code,
-        reply=outcome.reply,
-    )
+def _within(old: Settings, new: Settings) -> Settings:
+    """Return the new settings with the folders and the database that are open."""
+    paths = old.paths.model_copy(update={"templates": new.paths.templates})
+    return new.model_copy(update={"paths": paths})
+
+
+def _make_folder(inbox: Path) -> None:
+    try:
+        inbox.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DigestdError(f"{inbox}: {(error.strerror or str(error)).lower()}") from None
+
+
+def _relay(settings: Settings) -> str:
+    return f"{settings.smtp.host}:{settings.smtp.port_in_use}"
+
+
+def _tally(store: Store) -> dict[str, int]:
+    """Return how many editions are in each state; nothing where the store cannot say, as this is a farewell."""
+    try:
+        return {str(state): count for state, count in store.outbox.counts().items()}
+    except Exception as error:
+        log.warning("store-silent", reason=str(error))
+        return {}
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

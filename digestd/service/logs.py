@@ -7,6 +7,14 @@ import sys
 
 import structlog
 
+from digestd.deliver.stage import DeliverReport
+from digestd.ingest.stage import FileReport
+from digestd.model import Blame, Outcome, Verdict
+from digestd.service.rounds import People
+from digestd.store.base import Claim
+
+log = structlog.get_logger("digestd")
+
 
 def configure(level: str) -> None:
     """Set logging up once: coloured on a terminal, plain `key=value` for a journal or a file."""
@@ -28,4 +36,55 @@ def configure(level: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     # APScheduler tells every tick, watchfiles every change: neither is of use to an operator.
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="level=%(levelname)s event=%(name)s reason=%(message)r")
+    line = "level=%(levelname)s event=%(name)s reason=%(message)r"
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=line)
+
+
+def log_file(report: FileReport) -> None:
+    """Write down what became of a digest file."""
+    if report.refused:
+        log.warning("file-refused", file=report.file, reason=report.refused)
+    elif report.repeated:
+        log.info("file-repeated", file=report.file)
+    else:
+        counted = ("papers", "new", "revised", "duplicate", "bad")
+        log.info("file-ingested", file=report.file, **{key: getattr(report, key) for key in counted})
+    for bad in report.bad_records:
+        log.warning("bad-record", file=report.file, line=bad.line, reason=bad.reason)
+
+
+def log_people(people: People) -> None:
+    """Write down what a synchronisation with the subscribers file changed, and what is wrong in that file."""
+    for problem in people.problems:
+        log.error("profile-refused", reason=problem)
+    counted = ("added", "changed", "removed", "unchanged")
+    log.info("people-synchronised", **{key: getattr(people.report, key) for key in counted})
+
+
+def log_outcome(claim: Claim, outcome: Outcome) -> None:
+    """Write down what an attempt came to."""
+    level = log.info if outcome.verdict is Verdict.SENT else log.warning
+    if outcome.blame is Blame.RELAY and outcome.verdict is Verdict.DEFERRED:
+        level = log.debug  # said once for the run, not once for each edition that waits
+    level(
+        f"edition-{outcome.verdict}",
+        edition=claim.edition_id,
+        to=claim.address,
+        attempt=claim.attempts,
+        phase=outcome.phase,
+        code=outcome.code,
+        reply=outcome.reply,
+    )
+
+
+def log_trouble(report: DeliverReport, again_in_seconds: float) -> None:
+    """Write down that the relay itself failed, and when it is tried again."""
+    trouble = report.trouble
+    if trouble is not None:
+        log.warning(
+            "relay-failed",
+            phase=trouble.phase,
+            reason=trouble.reply,
+            code=trouble.code,
+            again_in_seconds=again_in_seconds,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from digestd.config import Settings
 from digestd.deliver.stage import DeliverReport, deliver
 from digestd.errors import DigestdError
 from digestd.ingest.stage import FileReport, ingest_inbox
-from digestd.model import Outcome
+from digestd.model import Outcome, Snapshot
 from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
 from digestd.store.base import Claim, Store, SyncReport
@@ -30,18 +30,23 @@ class People:
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """One configuration at work on one store."""
+    """One configuration at work on one store.
+
+    `snapshot` is what editions are rendered with from now on. Without one, the templates on disk are read and
+    checked at each publishing, so that a broken one is said before an edition is composed with it.
+    """
 
     settings: Settings
     store: Store
     clock: Clock = build.utc_now
+    snapshot: Snapshot | None = None
 
     def sync_people(self) -> People:
         """Take over the subscribers file."""
         reading = read_people(self.settings.subscribers, self.settings)
         return People(self.store.subscribers.sync(reading.roster, self.clock()), reading.problems)
 
-    def ingest(self, wait: Callable[[float], None] | None = None) -> Iterator[FileReport]:
+    def ingest(self, wait: Callable[[float], None] | None = None) -> Generator[FileReport]:
         """Ingest what lies in the inbox. Raises DigestdError when a folder cannot be used."""
         try:
             yield from ingest_inbox(self.store.papers, build.folders(self.settings), self.clock, wait)
@@ -49,9 +54,12 @@ class Rounds:
             place = error.filename2 or error.filename or self.settings.paths.inbox
             raise DigestdError(f"{place}: {(error.strerror or str(error)).lower()}") from error
 
-    def publish(self, progress: Callable[[int], None] | None = None) -> PublishReport:
-        """Compose what is due now."""
-        return publish(self.store, build.snapshot(self.settings), self.clock(), progress)
+    def publish(
+        self, progress: Callable[[int], None] | None = None, stop: Callable[[], bool] | None = None
+    ) -> PublishReport:
+        """Compose what is due now, until `stop` says yes. Raises TemplateError before anything is composed."""
+        snapshot = self.snapshot or build.checked_snapshot(self.settings)
+        return publish(self.store, snapshot, self.clock(), progress, stop)
 
     async def deliver(
         self, *, stop: asyncio.Event | None = None, settled: Callable[[Claim, Outcome], None] | None = None

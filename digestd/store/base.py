@@ -173,7 +173,7 @@ class DueSubscriber:
 class Advance:
     """One step of a profile's progress: from the issue `was` to `issue`, looked at papers up to `horizon`.
 
-    `due_at` is when the next one is due; None for `immediate`.
+    `due_at` is when the next one is due; None where it waits for papers and not for an hour.
     """
 
     profile: int

@@ -132,12 +132,7 @@ class SqliteEditions:
         profiles = []
         for row in connection.execute(self._sql["progress"], {"subscriber": person["pk"]}):
             cadence, horizon = Cadence(row["cadence"]), row["horizon"]
-            if due is None:
-                pass
-            elif cadence is Cadence.IMMEDIATE:
-                if horizon is not None and horizon >= due["newest"]:
-                    continue
-            elif row["due_at"] > due["now"]:
+            if due is not None and not _is_due(row, due):
                 continue
             profile = profile_of(row["name"], row["content"])
             profiles.append(DueProfile(row["pk"], row["spec"], profile, cadence, row["issue"], horizon))
@@ -218,3 +213,10 @@ class SqliteEditions:
         connection.executemany(self._sql["insert_entry"], entries)
         connection.execute(self._sql["insert_outbox"], {"edition": edition, "now": to_ms(now)})
         return len(entries)
+
+
+def _is_due(progress: sqlite3.Row, bounds: dict[str, int]) -> bool:
+    """Return whether a cadence's hour has come, or, where it waits for papers, new ones have."""
+    if progress["due_at"] is None:
+        return progress["horizon"] is None or progress["horizon"] < bounds["newest"]
+    return bool(progress["due_at"] <= bounds["now"])

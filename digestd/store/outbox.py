@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from digestd.errors import NotFound, StoreBusy, StoreError
+from digestd.errors import DeliveredElsewhere, NotFound, StoreError
 from digestd.model import OutboxState
 from digestd.store.base import Claim, LedgerRow, OutboxRow, Transition
 from digestd.store.sql import statements
@@ -38,7 +38,7 @@ class SqliteOutbox:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise StoreBusy(
+                raise DeliveredElsewhere(
                     f"{path}: another digestd delivers from this store; what is ready will be sent by it"
                 ) from None
             yield

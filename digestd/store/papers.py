@@ -102,8 +102,9 @@ class SqlitePapers:
             values = {"paper": paper_pk, "file": file, **_columns(kept)}
             revision = connection.execute(self._sql["insert_revision"], values).fetchone()[0]
             connection.execute(self._sql["point_paper"], {"pk": paper_pk, "id": kept.id, "revision": revision})
-            remembered = ({"key": key, "paper": paper_pk} for key in (*keys, *identity.keys(kept)))
-            connection.executemany(self._sql["insert_key"], remembered)
+        # A record that tells nothing else new may still be the first to carry this id.
+        remembered = ({"key": key, "paper": paper_pk} for key in dict.fromkeys((*keys, *identity.keys(kept))))
+        connection.executemany(self._sql["insert_key"], remembered)
         return kind
 
     def _known(self, connection: sqlite3.Connection, keys: tuple[str, ...], paper: Paper) -> StoredPaper | None:
@@ -112,8 +113,8 @@ class SqlitePapers:
             if row is None:
                 continue
             found = stored(row)
-            if not key.startswith("title:"):
-                return found
+            if key == paper.id or not key.startswith("title:"):
+                return found  # its very id; of a title and an author it once had, though a revision renamed the author
             its_keys = [row[0] for row in connection.execute(self._sql["keys_of"], {"paper": found.pk})]
             if identity.same_work(found.paper, its_keys, paper):
                 return found

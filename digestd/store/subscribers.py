@@ -223,9 +223,7 @@ class SqliteSubscribers:
                 replaced = former if cadence is profile.cadence else None
                 progress = {"profile": pk, "cadence": cadence, "before": replaced, "due_at": due_at}
                 connection.execute(self._sql["put_progress"], progress)
-            connection.execute(
-                self._sql["drop_progress"], {"profile": pk, "first": wanted[0], "second": wanted[-1]}
-            )
+            connection.execute(self._sql["drop_progress"], {"profile": pk, "first": wanted[0], "second": wanted[-1]})
         for name, row in before.items():
             if name not in kept:
                 connection.execute(self._sql["retire_profile"], {"pk": row["pk"]})
@@ -250,4 +248,4 @@ class SqliteSubscribers:
 def _is_away(row: sqlite3.Row) -> bool:
     """Return whether only the reader can bring this person back: they asked to leave, or mail to them is refused."""
     wished = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.READER
-    return wished or row["state"] == SubscriberState.SUPPRESSED
+    return bool(wished or row["state"] == SubscriberState.SUPPRESSED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
@@ -85,11 +86,10 @@ def test_daily_slots_fall_on_the_days_asked_for(days: str, expected: int) -> Non
 def test_instant_of_a_skipped_or_repeated_hour_is_the_end_of_the_gap_or_the_first_passing(
     zone: str, day: date, hour: str, expected: str
 ) -> None:
-    assert instant(day, time.fromisoformat(hour), ZoneInfo(zone)) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
+    assert instant(day, time.fromisoformat(hour), ZoneInfo(zone)) == datetime.fromisoformat(f"{expected}+00:00")
 
 
 def test_instant_with_an_offset_of_seconds_is_exact() -> None:
-    # Amsterdam was 19 minutes and 32 seconds ahead until 1937, and went to 0:20 at midnight of 1 July.
     zone = ZoneInfo("America/New_York")  # 4:56:02 behind until noon of 18 November 1883
     assert instant(date(1883, 11, 17), time(8), zone) == datetime(1883, 11, 17, 12, 56, 2, tzinfo=UTC)
     assert instant(date(1883, 11, 19), time(8), zone) == datetime(1883, 11, 19, 13, tzinfo=UTC)
@@ -128,7 +128,7 @@ def test_weekly_slots_are_one_for_each_week_on_its_first_day() -> None:
     slots = _slots(profile, datetime(2024, 12, 20, tzinfo=UTC), datetime(2028, 1, 1, tzinfo=UTC))
     local = [wall(slot.at, ZoneInfo("Europe/Berlin")) for slot in slots]
     assert {moment.isoweekday() for moment in local} == {3}
-    assert {after.date() - before.date() for before, after in zip(local, local[1:], strict=False)} == {7 * DAY}
+    assert {after.date() - before.date() for before, after in pairwise(local)} == {7 * DAY}
     assert [slot.issue for slot in slots] == sorted({slot.issue for slot in slots})
 
 
@@ -194,7 +194,7 @@ def test_slots_in_any_zone_at_any_moment_enclose_it_and_are_in_order(
     assert latest(profile, after.at) == after
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(_moments(), _HOURS)
 def test_instant_in_any_zone_on_any_day_agrees_with_brute_force(place: tuple[str, datetime], hour: time) -> None:
     zone, now = place

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 STEP = timedelta(minutes=15)
 SECOND = timedelta(seconds=1)
+DAY = timedelta(days=1)
+WEEK = timedelta(days=7)
 
 
 def wall(moment: datetime, zone: ZoneInfo) -> datetime:
@@ -24,7 +26,7 @@ def first_instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
     wanted = datetime.combine(day, hour)
     around = datetime.combine(day, hour, UTC)
     samples = [around + number * STEP for number in range(-120, 121)]
-    offsets = {moment.astimezone(zone).utcoffset() or timedelta() for moment in samples}
+    offsets = {_offset(moment, zone) for moment in samples}
     shown = [moment for moment in (around - offset for offset in offsets) if wall(moment, zone) == wanted]
     if shown:
         return min(shown)
@@ -41,16 +43,15 @@ def exists(day: date, zone: ZoneInfo) -> bool:
 
 @cache
 def changes(zone: ZoneInfo, first: int = 1890, last: int = 2037) -> tuple[date, ...]:
-    """Return the days, in UTC, on which the offset of a zone is another than the day before."""
-    return tuple(_changes(zone, first, last))
+    """Return the days, in UTC, on which a zone's offset changes; two changes within a week may pass for none."""
+    weeks = [datetime(first, 1, 1, tzinfo=UTC) + number * WEEK for number in range((last - first) * 52)]
+    offsets = [_offset(week, zone) for week in weeks]
+    return tuple(
+        next(day for day in (week + number * DAY for number in range(8)) if _offset(day + DAY, zone) != before).date()
+        for week, (before, after) in zip(weeks, pairwise(offsets), strict=False)
+        if before != after
+    )
 
 
-def _changes(zone: ZoneInfo, first: int, last: int) -> Iterator[date]:
-    moment, end = datetime(first, 1, 1, tzinfo=UTC), datetime(last, 12, 31, tzinfo=UTC)
-    offset = moment.astimezone(zone).utcoffset()
-    while moment < end:
-        moment += timedelta(days=1)
-        now = moment.astimezone(zone).utcoffset()
-        if now != offset:
-            yield moment.date()
-        offset = now
+def _offset(moment: datetime, zone: ZoneInfo) -> timedelta:
+    return moment.astimezone(zone).utcoffset() or timedelta()

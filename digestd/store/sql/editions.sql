@@ -16,7 +16,7 @@ FROM (
         SELECT p.subscriber, 0 FROM progress AS g
         CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
         CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
-        WHERE g.cadence = 'immediate' AND coalesce(g.horizon, -1) < :newest LIMIT :limit
+        WHERE g.due_at IS NULL AND coalesce(g.horizon, -1) < :newest LIMIT :limit
     )
 ) AS due
 JOIN subscriber AS s ON s.pk = due.subscriber

@@ -84,7 +84,8 @@ CREATE TABLE profile (
 ) STRICT;
 
 -- How far each cadence of a profile has come: the last issue composed, the newest paper it looked at, and when
--- the next one is due (0: at once; NULL for `immediate`, which waits for papers and not for an hour).
+-- the next one is due (0: at once; NULL: it waits for papers and not for an hour, as `immediate` always does, and a
+-- first issue while there is nothing to begin with).
 CREATE TABLE progress (
     profile INTEGER NOT NULL REFERENCES profile,
     cadence TEXT NOT NULL CHECK (cadence IN ('immediate', 'daily', 'weekly')),
@@ -94,7 +95,7 @@ CREATE TABLE progress (
     PRIMARY KEY (profile, cadence)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX progress_due_at ON progress (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX progress_horizon ON progress (coalesce(horizon, -1)) WHERE cadence = 'immediate';
+CREATE INDEX progress_horizon ON progress (coalesce(horizon, -1)) WHERE due_at IS NULL;
 
 -- Templates and sender by content hash, so that a second rendering is the same to the byte.
 CREATE TABLE snapshot (

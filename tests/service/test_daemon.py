@@ -1,0 +1,193 @@
+"""`digestd serve` as a real process: files, signals, reload, and a relay that comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from support.smtp_script import Hang, SmtpScript
+from support.world import papers, reader
+
+ROOT = Path(__file__).parents[2]
+LIMIT = 20.0  # seconds until a condition counts as never met
+
+
+class Served:
+    """A running daemon and what it wrote."""
+
+    def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
+        self.folder = folder
+        self.process = process
+        self.log = ""
+        self._reader = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        while line := await self.process.stderr.readline():
+            self.log += line.decode()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something to become true."""
+        try:
+            async with asyncio.timeout(LIMIT):
+                while not condition():
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise AssertionError(self.log) from None
+
+    async def says(self, event: str, times: int = 1) -> None:
+        """Wait for an event in the log."""
+        await self.until(lambda: self.log.count(f"event={event}") >= times)
+
+    def drop(self, name: str, text: str) -> None:
+        """Rename a file into the inbox."""
+        (self.folder / name).write_text(text)
+        (self.folder / name).rename(self.folder / "inbox" / name)
+
+    async def stopped(self) -> int:
+        """Ask it to end; returns its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        status = await asyncio.wait_for(self.process.wait(), LIMIT)
+        await self._reader
+        return status
+
+
+def configure(folder: Path, port: int, *people: str, more: str = "") -> Path:
+    (folder / "subscribers.toml").write_text("".join(people))
+    path = folder / "digestd.toml"
+    path.write_text(
+        '[paths]\ninbox = "inbox"\n[ingest]\nsettle_seconds = 0\n[schedule]\ntick_seconds = 0.5\n[smtp]\nhost = "127.0.0.1"\n'
+        f'port = {port}\ntls = "none"\n[mail]\nfrom_address = "papers@example.org"\n{more}'
+    )
+    return path
+
+
+@asynccontextmanager
+async def serving(config: Path) -> AsyncIterator[Served]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "digestd", "--config", str(config), "serve", stderr=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    served = Served(config.parent, process)
+    try:
+        await served.says("serving")
+        yield served
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def test_serve_mails_what_is_dropped_and_stops_cleanly(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        config = configure(tmp_path, relay.port, reader("ada", "robot"), reader("ben", "graph"))
+        async with serving(config) as served:
+            served.drop("one.jsonl", papers("A Robot", "A Graph"))
+            await served.until(lambda: len(relay.messages) == 2)
+            served.drop("bad.txt", "hm")
+            await served.says("file-refused")
+            await served.says("edition-sent", 2)
+            assert await served.stopped() == 0
+            assert "event=stopped" in served.log
+            assert "level=error" not in served.log
+
+
+async def test_serve_takes_over_a_reload_and_keeps_the_last_good_one(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        config = configure(tmp_path, relay.port, reader("ada", "robot"))
+        good = config.read_text()
+        async with serving(config) as served:
+            config.write_text("[smtp]\nhots = 1\n")
+            served.process.send_signal(signal.SIGHUP)
+            await served.says("reload-refused")
+            assert "did you mean smtp.host?" in served.log
+            (tmp_path / "mine" / "mail").mkdir(parents=True)
+            (tmp_path / "mine" / "mail" / "header.html.j2").write_text("{% if %}")
+            config.write_text(good.replace('inbox = "inbox"', 'inbox = "inbox"\ntemplates = "mine"'))
+            served.process.send_signal(signal.SIGHUP)
+            await served.says("reload-refused", 2)
+            config.write_text(good)
+            (tmp_path / "subscribers.toml").write_text(reader("ada", "robot AND") + reader("ben", "robot"))
+            served.process.send_signal(signal.SIGHUP)
+            await served.says("reloaded")
+            await served.says("profile-refused")
+            served.drop("one.jsonl", papers("A Robot"))
+            await served.until(lambda: len(relay.messages) == 2)
+            assert await served.stopped() == 0
+
+
+async def test_serve_waits_for_a_relay_that_is_down_and_sends_once(tmp_path: Path) -> None:
+    async with SmtpScript({"CONNECT": ["421 4.3.2 not now"] * 8}) as relay:
+        config = configure(tmp_path, relay.port, *(reader(f"r{number}", "robot") for number in range(5)))
+        async with serving(config) as served:
+            served.drop("one.jsonl", papers("A Robot"))
+            await served.says("relay-failed")
+            await served.until(lambda: len(relay.messages) == 5)
+            await served.says("edition-sent", 5)
+            assert await served.stopped() == 0
+        assert len({message.recipients[0] for message in relay.messages}) == 5
+
+
+async def test_serve_two_daemons_on_one_store_send_once(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        config = configure(tmp_path, relay.port, *(reader(f"r{number}", "robot") for number in range(20)))
+        async with serving(config) as first, serving(config) as second:
+            first.drop("one.jsonl", papers("A Robot"))
+            await first.until(lambda: len(relay.messages) >= 20)
+            await first.until(lambda: (first.log + second.log).count("event=edition-sent") >= 20)
+            assert (await first.stopped(), await second.stopped()) == (0, 0)
+        assert sorted(message.recipients[0] for message in relay.messages) == sorted(f"r{n}@example.org" for n in range(20))
+
+
+async def test_serve_stops_in_time_while_the_relay_hangs(tmp_path: Path) -> None:
+    async with SmtpScript({"MAIL": Hang()}) as relay:
+        config = configure(tmp_path, relay.port, reader("ada", "robot"), more="[service]\n" if False else "")
+        async with serving(config) as served:
+            served.drop("one.jsonl", papers("A Robot"))
+            await served.until(lambda: any("MAIL" in line for session in relay.sessions for line in session.commands))
+            served.process.send_signal(signal.SIGTERM)
+            await served.says("stopping")
+            served.process.send_signal(signal.SIGTERM)  # a second one does not wait
+            assert await asyncio.wait_for(served.process.wait(), LIMIT) == 0
+
+
+async def test_serve_answers_an_unsubscribe_link(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        more = 'public_url = "http://127.0.0.1:1"\n[web]\nport = 0\n'
+        config = configure(tmp_path, relay.port, reader("ada", "robot"), more=more.replace("port = 0", f"port = {free_port()}"))
+        async with serving(config) as served:
+            served.drop("one.jsonl", papers("A Robot"))
+            await served.says("web-serving")
+            await served.until(lambda: len(relay.messages) == 1)
+            link = relay.messages[0].header("List-Unsubscribe").partition(">")[0].removeprefix("<http://127.0.0.1:1")
+            port = served.log.partition("event=web-serving")[2].partition("port=")[2].split()[0]
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{link}", b"List-Unsubscribe=One-Click")  # noqa: S310
+            answer = await asyncio.to_thread(urllib.request.urlopen, request)
+            assert answer.status == 200
+            await served.says("reader-chose")
+            served.drop("two.jsonl", papers("Another Robot"))
+            await served.says("file-ingested", 2)
+            assert await served.stopped() == 0
+            assert len(relay.messages) == 1
+            assert link.rpartition("/")[2] not in served.log
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def test_serve_bad_configuration_ends_with_78(tmp_path: Path) -> None:
+    (tmp_path / "digestd.toml").write_text("x")
+    status = os.spawnv(  # noqa: S606
+        os.P_WAIT, sys.executable, [sys.executable, "-m", "digestd", "--config", str(tmp_path / "digestd.toml"), "serve"]
+    )
+    assert status == 78
