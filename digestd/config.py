@@ -26,6 +26,7 @@ from digestd.toml_places import Path as Location
 from digestd.toml_places import Places
 
 PREFIX = "DIGESTD_"
+_TOML = "_toml"  # by which `load` hands the file's values to its source
 DEFAULT_FILES = (Path("config/digestd.toml"), Path("/etc/digestd/digestd.toml"))
 CREDENTIALS = {"digestd_smtp_password": ("smtp", "password")}
 MAX_CONFIG_BYTES = 64_000_000  # a million subscribers in one file are about 50 MB
@@ -208,7 +209,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        values = init_settings().pop("_toml", None)
+        values = init_settings().pop(_TOML, None)
         if values is None:
             return (init_settings,)  # built by hand, as the demo does: nothing outside counts
         return EnvSettingsSource(settings_cls), _FromToml(settings_cls, _credentials()), _FromToml(settings_cls, values)
@@ -250,7 +251,8 @@ def load(path: Path) -> Settings:
     _unknown_environment()
     resolved = _beside(path.resolve().parent, values)
     try:
-        settings = Settings(_toml=resolved)
+        values_of_file: dict[str, Any] = {_TOML: resolved}
+        settings = Settings(**values_of_file)
     except ValidationError as error:
         raise ConfigError("\n".join(explain(path, places, mistake, Settings) for mistake in error.errors())) from None
     return _with_password(settings)
@@ -263,7 +265,9 @@ def read_toml(path: Path) -> tuple[dict[str, Any], Places]:
     """
     try:
         if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_CONFIG_BYTES // 1_000_000} MB; split it into a folder of files")
+            raise ConfigError(
+                f"{path}: larger than {MAX_CONFIG_BYTES // 1_000_000} MB; split it into a folder of files"
+            )
         text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
         return tomllib.loads(text), Places(text)
     except OSError as error:
@@ -283,12 +287,14 @@ def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(table, dict):
             return table
         return {
-            key: os.path.normpath(folder / Path(value).expanduser()) if key in keys and isinstance(value, str) else value
+            key: os.path.normpath(folder / Path(value).expanduser())
+            if key in keys and isinstance(value, str)
+            else value
             for key, value in table.items()
         }
 
     paths = {name: str(default) for name, field in Paths.model_fields.items() if (default := field.default)}
-    resolved = absolute({"subscribers": "subscribers.toml", **values}, ("subscribers",))
+    resolved: dict[str, Any] = absolute({"subscribers": "subscribers.toml", **values}, ("subscribers",))
     if isinstance(values.get("paths", {}), dict):
         resolved["paths"] = absolute({**paths, **values.get("paths", {})}, tuple(Paths.model_fields))
     if "smtp" in values:

@@ -75,8 +75,6 @@ class Field(StrEnum):
     SOURCE = "source"
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Paper:
     """One work as one record tells it.
@@ -114,8 +112,6 @@ class BadRecord:
     line: int
     reason: str
     excerpt: str
-
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +155,6 @@ class Subscriber:
     state: SubscriberState = SubscriberState.ACTIVE
 
 
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
     """Where a term stands: characters `start` to `end` of the field as `match.text.plain` shows it."""
@@ -176,8 +170,6 @@ class Match:
 
     queries: tuple[str, ...]
     score: float
-
-
 
 
 class Place(StrEnum):
@@ -270,8 +262,6 @@ class Snapshot:
     def sha256(self) -> str:
         """The content hash, in hexadecimal."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
-
-
 
 
 class Phase(StrEnum):

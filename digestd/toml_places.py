@@ -143,9 +143,7 @@ class Places:
                 if offset <= before:
                     return len(self._text)
             offset += 1
-        elif found := _STRING.match(self._text, offset):
-            offset = found.end()
-        elif found := _BARE.match(self._text, offset):
+        elif (found := _STRING.match(self._text, offset)) or (found := _BARE.match(self._text, offset)):
             offset = found.end()
         self._values[path] = (start, offset)
         return offset

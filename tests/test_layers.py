@@ -15,7 +15,15 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = (
     {"errors", "model", "resources", "toml_places", "config", ""},
     {"match"},
-    {"ingest.identity", "ingest.reading", "ingest.formats", "ingest.inbox", "publish", "deliver.policy", "deliver.line"},
+    {
+        "ingest.identity",
+        "ingest.reading",
+        "ingest.formats",
+        "ingest.inbox",
+        "publish",
+        "deliver.policy",
+        "deliver.line",
+    },
     {"store"},
     {"deliver", "ingest", "subscribers"},
     {"publish.stage"},

@@ -112,9 +112,7 @@ async def test_story_reader_who_leaves_before_it_is_sent_gets_no_mail(tmp_path: 
         world.people(reader("ada", "robot"), reader("ben", "robot"))
         world.drop(papers("A Robot"))
         world.publish()
-        world.store.subscribers.set_state(
-            "ada@example.org", SubscriberState.UNSUBSCRIBED, Origin.READER, world.now
-        )
+        world.store.subscribers.set_state("ada@example.org", SubscriberState.UNSUBSCRIBED, Origin.READER, world.now)
         report = await world.deliver()
         assert (report.sent, report.cancelled) == (1, 1)
         assert recipients(relay) == ["ben@example.org"]
@@ -135,9 +133,7 @@ async def test_story_one_address_is_refused_the_others_get_theirs(tmp_path: Path
         assert failed.reason == "550 5.1.1 no such user"
 
 
-async def test_story_one_address_is_greylisted_and_given_up_after_two_days(
-    tmp_path: Path, worlds: list[World]
-) -> None:
+async def test_story_one_address_is_greylisted_and_given_up_after_two_days(tmp_path: Path, worlds: list[World]) -> None:
     async with SmtpScript({"RCPT": "451 4.7.1 come back later"}) as relay:
         world = World(tmp_path, relay, connections=1)
         worlds.append(world)
@@ -153,9 +149,7 @@ async def test_story_one_address_is_greylisted_and_given_up_after_two_days(
         assert world.store.outbox.rows(None, 10)[0].reason.startswith("gave up after 3 attempts")
 
 
-async def test_story_alert_comes_at_once_and_the_digest_does_not_repeat_it(
-    tmp_path: Path, worlds: list[World]
-) -> None:
+async def test_story_alert_comes_at_once_and_the_digest_does_not_repeat_it(tmp_path: Path, worlds: list[World]) -> None:
     async with SmtpScript() as relay:
         world = World(tmp_path, relay)
         worlds.append(world)

@@ -15,9 +15,9 @@ from digestd.errors import FileRefused, QueryError
 from digestd.ingest.formats import json_lines
 from digestd.ingest.inbox import shown
 from digestd.ingest.stage import read_file
+from digestd.match import rank
 from digestd.match.document import analyse
 from digestd.match.query import parse_query
-from digestd.match import rank
 from digestd.model import BadRecord, Paper
 
 MAX_BYTES = 1_000_000_000
@@ -71,7 +71,9 @@ def search(query: str, files: tuple[Path, ...], as_json: bool) -> None:
         for paper in papers:
             spans = wanted.spans(analyse(paper))
             if spans is not None:
-                rows.append((rank.total([(1.0, rank.points(spans))]), paper, sorted({str(span.field) for span in spans})))
+                rows.append(
+                    (rank.total([(1.0, rank.points(spans))]), paper, sorted({str(span.field) for span in spans}))
+                )
     rows.sort(key=lambda row: -row[0])
     if as_json:
         for score, paper, where in rows:

@@ -172,8 +172,8 @@ def _sentence(report: DeliverReport) -> str:
 def _tell_trouble(report: DeliverReport, waiting: int) -> bool:
     """Say what did not go well; returns whether all did."""
     if report.trouble is not None:
-        code = f"{report.trouble.code} " if report.trouble.code else ""
-        say(f"the relay did not take mail ({report.trouble.phase}): {code}{report.trouble.reply}; {waiting} editions wait")
+        said = " ".join(filter(None, (str(report.trouble.code or ""), report.trouble.reply)))
+        say(f"the relay did not take mail ({report.trouble.phase}): {said}; {waiting} editions wait")
     if report.failed:
         say(f"{report.failed} editions failed; `digestd outbox list` says why")
     return report.trouble is None and not report.failed

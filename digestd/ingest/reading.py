@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from digestd.errors import FileRefused
 
@@ -28,7 +28,7 @@ _SIGNATURES = {
 def fingerprint(file: BinaryIO) -> tuple[str, int]:
     """Return the SHA-256 of a file's content, in hexadecimal, and its size in bytes; rewinds it."""
     file.seek(0)
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
     size = file.tell()
     file.seek(0)
     return digest, size

@@ -80,9 +80,7 @@ def ingest_file(papers: Papers, path: Path, max_bytes: int, now: datetime, name:
         return FileReport(shown(path), refused="it changed while it was read")
 
 
-def ingest_given(
-    papers: Papers, path: Path, folders: Folders, now: datetime, name: str | None = None
-) -> FileReport:
+def ingest_given(papers: Papers, path: Path, folders: Folders, now: datetime, name: str | None = None) -> FileReport:
     """Ingest a file that a person named: it stays where it is, and one that is refused is copied to quarantine."""
     report = ingest_file(papers, path, folders.max_bytes, now, name)
     if report.refused and path.is_file() and path.stat().st_size <= folders.max_bytes:

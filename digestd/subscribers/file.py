@@ -63,7 +63,7 @@ class _Person(Strict):
     email: Address
     name: str = Field("", max_length=200)
     timezone: Zone | None = None
-    profile: list[Any] = []
+    profile: list[Any] = Field([])
 
 
 Model = TypeVar("Model", bound=Strict)

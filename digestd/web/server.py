@@ -21,7 +21,7 @@ STOP_SECONDS = 1  # for answers in hand; a choice that was made is durable, whet
 
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]
+    def capture_signals(self) -> Iterator[None]:
         yield  # signals are the daemon's
 
 

@@ -39,7 +39,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '[paths]\ninbox = "inbox"\n[ingest]\nsettle_seconds = 0\n[smtp]\nhost = "127.0.0.1"\nport = 1\ntls = "none"\n'
         '[mail]\nfrom_address = "papers@example.org"\npublic_url = "https://papers.example.org"\n'
     )
-    (tmp_path / "subscribers.toml").write_text(reader("ada", "robot", more="exclude = ['graph']") + reader("ben", "graph"))
+    (tmp_path / "subscribers.toml").write_text(
+        reader("ada", "robot", more="exclude = ['graph']") + reader("ben", "graph")
+    )
     (tmp_path / "inbox").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -80,7 +82,9 @@ def test_help_lists_every_command_and_version_is_told() -> None:
     assert re.fullmatch(r"digestd \d+\.\d+\.\d+\n", CliRunner().invoke(main, ["--version"]).output)
 
 
-@pytest.mark.parametrize("arguments", [["nothing"], ["parse"], ["publish", "--now", "noon"], ["outbox", "list", "--state", "x"]])
+@pytest.mark.parametrize(
+    "arguments", [["nothing"], ["parse"], ["publish", "--now", "noon"], ["outbox", "list", "--state", "x"]]
+)
 def test_wrong_usage_exits_2(digestd: Command, arguments: list[str]) -> None:
     assert digestd(*arguments).exit_code == 2
 
@@ -109,7 +113,10 @@ def test_search_of_files_and_of_the_store(filled: Command) -> None:
     (only,) = objects(filled("search", "robot -graph", "one.jsonl", "--json"))
     assert (only["title"], only["where"]) == ("A Robot", ["abstract", "title"])
     assert isinstance(only["score"], float)
-    assert [record["title"] for record in objects(filled("search", "title:graph", "--json"))] == ["A Graph", "Robot Graphs"]
+    assert [record["title"] for record in objects(filled("search", "title:graph", "--json"))] == [
+        "A Graph",
+        "Robot Graphs",
+    ]
     assert "A Robot" in filled("search", "robot").output
 
 
@@ -132,7 +139,13 @@ def test_search_bad_query_points_at_the_column(digestd: Command) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"\0\1", "binary"), (b'{"title": "One"}\n{"ti', "half-written"), (b"\xe9{\n", "not UTF-8"), (b"hm", "not known")],
+    [
+        (b"", "empty"),
+        (b"\0\1", "binary"),
+        (b'{"title": "One"}\n{"ti', "half-written"),
+        (b"\xe9{\n", "not UTF-8"),
+        (b"hm", "not known"),
+    ],
 )
 def test_ingest_bad_file_is_quarantined_with_a_reason_and_the_rest_goes_on(
     digestd: Command, home: Path, content: bytes, reason: str
@@ -191,7 +204,9 @@ def test_why_tells_what_was_sent_and_what_was_not(filled: Command) -> None:
     assert "It is in the edition daily:" in told
     assert "yes  robot: title +2.00, abstract +1.00" in told
     assert "left out by the exclusion graph" in filled("why", "ada@example.org", "Robot Graphs").output
-    assert json.loads(filled("why", "ada@example.org", "A Graph", "--json").stdout)["conclusion"].startswith("It was not")
+    assert json.loads(filled("why", "ada@example.org", "A Graph", "--json").stdout)["conclusion"].startswith(
+        "It was not"
+    )
     several = filled("why", "ada@example.org", "robot")
     assert several.exit_code == 1
     assert "which of these?" in several.stderr
@@ -240,7 +255,9 @@ def test_profile_with_a_mistake_is_said_and_the_others_go_on(filled: Command, ho
     assert objects(result)[0]["editions"] == 1
 
 
-def test_config_dump_masks_secrets_and_sample_passes_check(digestd: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_config_dump_masks_secrets_and_sample_passes_check(
+    digestd: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DIGESTD_SMTP__PASSWORD", "s3cret")
     dumped = digestd("config", "dump", "--json")
     assert "s3cret" not in dumped.output + digestd("config", "dump").output
@@ -269,7 +286,9 @@ def test_subscribers_export_is_what_import_reads(digestd: Command, home: Path) -
     digestd("subscribers", "pause", "eve@example.org")
     exported = digestd("subscribers", "export").stdout
     (home / "people.jsonl").write_text(exported + '{"email": "nobody"}\nnot json\n')
-    (home / "other.toml").write_text((home / "digestd.toml").read_text().replace('inbox = "inbox"', 'database = "other.db"'))
+    (home / "other.toml").write_text(
+        (home / "digestd.toml").read_text().replace('inbox = "inbox"', 'database = "other.db"')
+    )
     (home / "subscribers.toml").write_text("")
     other = ["--config", str(home / "other.toml"), "subscribers"]
     result = CliRunner().invoke(main, [*other, "import", "people.jsonl"])
@@ -278,7 +297,9 @@ def test_subscribers_export_is_what_import_reads(digestd: Command, home: Path) -
     assert "line 5" in result.stderr
     again = [json.loads(line) for line in CliRunner().invoke(main, [*other, "export"]).stdout.splitlines()]
     kept = [{key: record[key] for key in ("email", "state", "profiles")} for record in again]
-    assert kept == [{key: json.loads(line)[key] for key in ("email", "state", "profiles")} for line in exported.splitlines()]
+    assert kept == [
+        {key: json.loads(line)[key] for key in ("email", "state", "profiles")} for line in exported.splitlines()
+    ]
 
 
 def test_outbox_is_listed_shown_and_settled(filled: Command) -> None:
@@ -286,7 +307,10 @@ def test_outbox_is_listed_shown_and_settled(filled: Command) -> None:
     filled("publish")
     filled("deliver")
     rows = objects(filled("outbox", "list", "--json"))
-    assert {(row["state"], row["email"]) for row in rows} == {("ready", "ada@example.org"), ("ready", "ben@example.org")}
+    assert {(row["state"], row["email"]) for row in rows} == {
+        ("ready", "ada@example.org"),
+        ("ready", "ben@example.org"),
+    }
     assert "2 ready" in filled("outbox", "list").output
     shown = json.loads(filled("outbox", "show", "1", "--json").stdout)
     assert [line["state"] for line in shown["ledger"]] == ["deferred"]
@@ -299,7 +323,11 @@ def test_outbox_is_listed_shown_and_settled(filled: Command) -> None:
 
 
 @pytest.mark.parametrize(
-    "digest", [SEEDS, pytest.param(SAMPLE, marks=pytest.mark.skipif(not SAMPLE.exists(), reason="no sample beside this checkout"))]
+    "digest",
+    [
+        SEEDS,
+        pytest.param(SAMPLE, marks=pytest.mark.skipif(not SAMPLE.exists(), reason="no sample beside this checkout")),
+    ],
 )
 def test_demo_every_message_is_sound(tmp_path: Path, digest: Path) -> None:
     result = CliRunner().invoke(main, ["demo", str(digest), "--out", str(tmp_path / "out"), "--json"])
@@ -334,7 +362,7 @@ def test_demo_shows_who_got_what_and_says_what_is_wrong(tmp_path: Path) -> None:
 
 def test_pipe_that_closes_early_ends_quietly() -> None:
     command = f"{sys.executable} -m digestd parse {SEEDS} --json | head -1"
-    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT)  # noqa: S602
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.count("\n") == 1
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr

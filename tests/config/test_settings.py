@@ -36,15 +36,15 @@ def written(tmp_path: Path, text: str) -> Path:
         ('[mail]\nfrom_address = "a@example.org"', "smtp is missing; it has no default"),
         ('[smtp]\n[mail]\nfrom_address = "a@example.org"', "line 1, column 1: smtp.host is missing; it has no default"),
         (GOOD + '[smpt]\nhost = "x"', "line 5, column 1: smpt is not a known key; did you mean smtp?"),
-        ('[smtp]\nhots = "x"\nhost = "x"\n' + GOOD[22:], "line 2, column 1: smtp.hots is not a known key; did you mean smtp.host?"),
+        ('[smtp]\nhots = "x"\nhost = "x"\n' + GOOD[22:], "line 2, column 1: smtp.hots is not a known key; did you mean smtp.host?"),  # noqa: E501
         (GOOD + "[web]\nport = 99999", "line 6, column 8: web.port: input should be less than or equal to 65535"),
-        (GOOD + '[schedule]\nat = "25:00"', "line 6, column 6: schedule.at: '25:00' is not an hour of the day such as 08:00"),
+        (GOOD + '[schedule]\nat = "25:00"', "line 6, column 6: schedule.at: '25:00' is not an hour of the day such as 08:00"),  # noqa: E501
         (GOOD + '[schedule]\ntimezone = "Europe/Berln"', "did you mean Europe/Berlin?"),
         (GOOD + '[schedule]\ntimezone = "../../etc/passwd"', "is not a time zone"),
-        (GOOD.replace("a@example.org", "nobody"), "line 4, column 16: mail.from_address: 'nobody' is not an e-mail address"),
+        (GOOD.replace("a@example.org", "nobody"), "line 4, column 16: mail.from_address: 'nobody' is not an e-mail address"),  # noqa: E501
         (GOOD + 'public_url = "javascript:alert(1)"', "is not an address such as https://papers.example.org"),
         (GOOD + 'public_url = "https://a@evil"', "is not an address such as"),
-        (GOOD.replace('"relay"', '"relay"\ntls = "ssl"'), "line 3, column 7: smtp.tls: input should be 'starttls', 'implicit' or 'none'"),
+        (GOOD.replace('"relay"', '"relay"\ntls = "ssl"'), "line 3, column 7: smtp.tls: input should be 'starttls', 'implicit' or 'none'"),  # noqa: E501
     ],
 )  # fmt: skip
 def test_load_mistake_is_a_sentence_with_its_place(tmp_path: Path, text: str, sentence: str) -> None:
@@ -135,7 +135,17 @@ def test_smtp_port_follows_the_kind_of_tls(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "x", "a@b\nBcc: x@y.org", '"x@evil"@b.org', "=?utf-8?q?x=40evil?=@b.org", f"{'a' * 65}@b.org", "a@-b.org", "ü@b.org"]
+    "text",
+    [
+        "",
+        "x",
+        "a@b\nBcc: x@y.org",
+        '"x@evil"@b.org',
+        "=?utf-8?q?x=40evil?=@b.org",
+        f"{'a' * 65}@b.org",
+        "a@-b.org",
+        "ü@b.org",
+    ],
 )
 def test_address_that_cannot_be_mailed_to_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="e-mail address"):

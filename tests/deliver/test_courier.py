@@ -246,7 +246,7 @@ async def until_seen(courier: SmtpCourier) -> None:
     line = courier._line
     assert line is not None
     async with asyncio.timeout(5):
-        while line.trouble is None:  # noqa: ASYNC110 - the line has no event to wait for, on purpose
+        while line.trouble is None:
             await asyncio.sleep(0)
 
 

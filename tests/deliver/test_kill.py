@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -172,4 +171,4 @@ async def test_kill_in_run_once_counts_a_file_once_and_composes_an_issue_once(tm
         finally:
             store.close()
         assert len({message.recipients[0] for message in relay.messages}) == people
-        assert os.listdir(inbox) == []
+        assert list(inbox.iterdir()) == []

@@ -97,7 +97,7 @@ def test_huggingface_page_two_abstracts_for_one_title_are_named_by_line() -> Non
 
 
 def test_huggingface_page_abstract_wrapped_over_lines_is_one() -> None:
-    wrapped = "We present a thing that works very well on each\nof the many data sets that we tried it on, and it does\nso fast.\n"
+    wrapped = "We present a thing that works very well on each\nof the many data sets that we tried it on, and it does\nso fast.\n"  # noqa: E501
     (paper,) = parsed(f"{HEAD}A Title\n\n{wrapped}")
     assert isinstance(paper, Paper)
     assert paper.abstract == wrapped.strip().replace("\n", " ")
@@ -175,7 +175,9 @@ def test_json_lines_bad_records_are_named_and_the_others_kept(tmp_path: Path) ->
         st.fixed_dictionaries(
             {"title": st.text(min_size=1).filter(lambda text: any(char.isalnum() for char in text))},
             optional={
-                "id": st.sampled_from(["arXiv:2310.10637", "doi:10.1000/x", "pmid:12", "cond-mat/0603029v2", "nothing"]),
+                "id": st.sampled_from(
+                    ["arXiv:2310.10637", "doi:10.1000/x", "pmid:12", "cond-mat/0603029v2", "nothing"]
+                ),
                 "authors": st.lists(st.text(), max_size=3),
                 "abstract": st.text(),
                 "url": st.sampled_from(["https://example.org/a", "https://arxiv.org/abs/2310.10637v3"]),

@@ -85,7 +85,9 @@ def test_inbox_unfinished_and_hidden_names_are_left(world: World) -> None:
     assert len(names(world.settings.paths.inbox)) == 5
 
 
-@pytest.mark.parametrize("name", [b"new\nline", b"\x1b[31mred", b"\xff\xfe", b"x" * 255, "\u202etxt.jsonl".encode(), b"'; --"])
+@pytest.mark.parametrize(
+    "name", [b"new\nline", b"\x1b[31mred", b"\xff\xfe", b"x" * 255, "\u202etxt.jsonl".encode(), b"'; --"]
+)
 def test_inbox_hostile_name_is_taken_and_shown_harmless(world: World, name: bytes) -> None:
     drop(world, name)
     (report,) = ingest(world)

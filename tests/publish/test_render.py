@@ -237,9 +237,7 @@ def test_render_style_sheet_from_elsewhere_is_never_fetched() -> None:
     assert "Agents" in shown(by=snapshot(mail__edition__html__j2=source)).html
 
 
-@pytest.mark.parametrize(
-    "public_url", ["papers.example.org", "javascript:alert(1)", "https://a@evil", "https://ä.org"]
-)
+@pytest.mark.parametrize("public_url", ["papers.example.org", "javascript:alert(1)", "https://a@evil", "https://ä.org"])
 def test_render_public_url_that_is_no_web_address_is_refused(public_url: str) -> None:
     with pytest.raises(ConfigError, match=r"mail\.public_url"):
         shown(by=snapshot(replace(SENDER, public_url=public_url)))

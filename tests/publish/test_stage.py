@@ -118,7 +118,9 @@ def test_publish_weekly_is_on_its_first_day_and_daily_on_its_days(room: StoreRoo
 
 def test_publish_over_a_clock_that_steps_repeats_nothing_and_loses_nothing(room: StoreRoom) -> None:
     room.subscribe(ADA, DAILY)
-    for number, now in enumerate([at(23), at(22), at(23, 7), at(24), at(23), at(20), at(25), at(30), at(29), at(30, 23)]):
+    for number, now in enumerate(
+        [at(23), at(22), at(23, 7), at(24), at(23), at(20), at(25), at(30), at(29), at(30, 23)]
+    ):
         room.ingest([work(number)], now)
         room.publish(now)
     told = room.told(ADA)
@@ -303,7 +305,6 @@ def test_publish_in_a_time_zone_further_west_skips_the_day_already_told(room: St
     room.ingest([work(1)], at(23, 21))
     assert [room.publish(at(day, 19)).editions for day in (24, 25)] == [0, 1]
     assert room.told(ADA) == [("daily:2026-11-25", named(1))]
-
 
 
 @pytest.mark.parametrize("after", list(Cadence))

@@ -62,7 +62,7 @@ def configure(folder: Path, port: int, *people: str, more: str = "") -> Path:
     (folder / "subscribers.toml").write_text("".join(people))
     path = folder / "digestd.toml"
     path.write_text(
-        '[paths]\ninbox = "inbox"\n[ingest]\nsettle_seconds = 0\n[schedule]\ntick_seconds = 0.5\n[smtp]\nhost = "127.0.0.1"\n'
+        '[paths]\ninbox = "inbox"\n[ingest]\nsettle_seconds = 0\n[schedule]\ntick_seconds = 0.5\n[smtp]\nhost = "127.0.0.1"\n'  # noqa: E501
         f'port = {port}\ntls = "none"\n[mail]\nfrom_address = "papers@example.org"\n{more}'
     )
     return path
@@ -141,7 +141,9 @@ async def test_serve_two_daemons_on_one_store_send_once(tmp_path: Path) -> None:
             await first.until(lambda: len(relay.messages) >= 20)
             await first.until(lambda: (first.log + second.log).count("event=edition-sent") >= 20)
             assert (await first.stopped(), await second.stopped()) == (0, 0)
-        assert sorted(message.recipients[0] for message in relay.messages) == sorted(f"r{n}@example.org" for n in range(20))
+        assert sorted(message.recipients[0] for message in relay.messages) == sorted(
+            f"r{n}@example.org" for n in range(20)
+        )
 
 
 async def test_serve_stops_in_time_while_the_relay_hangs(tmp_path: Path) -> None:
@@ -159,14 +161,16 @@ async def test_serve_stops_in_time_while_the_relay_hangs(tmp_path: Path) -> None
 async def test_serve_answers_an_unsubscribe_link(tmp_path: Path) -> None:
     async with SmtpScript() as relay:
         more = 'public_url = "http://127.0.0.1:1"\n[web]\nport = 0\n'
-        config = configure(tmp_path, relay.port, reader("ada", "robot"), more=more.replace("port = 0", f"port = {free_port()}"))
+        config = configure(
+            tmp_path, relay.port, reader("ada", "robot"), more=more.replace("port = 0", f"port = {free_port()}")
+        )
         async with serving(config) as served:
             served.drop("one.jsonl", papers("A Robot"))
             await served.says("web-serving")
             await served.until(lambda: len(relay.messages) == 1)
             link = relay.messages[0].header("List-Unsubscribe").partition(">")[0].removeprefix("<http://127.0.0.1:1")
             port = served.log.partition("event=web-serving")[2].partition("port=")[2].split()[0]
-            request = urllib.request.Request(f"http://127.0.0.1:{port}{link}", b"List-Unsubscribe=One-Click")  # noqa: S310
+            request = urllib.request.Request(f"http://127.0.0.1:{port}{link}", b"List-Unsubscribe=One-Click")
             answer = await asyncio.to_thread(urllib.request.urlopen, request)
             assert answer.status == 200
             await served.says("reader-chose")
@@ -187,7 +191,9 @@ def free_port() -> int:
 
 def test_serve_bad_configuration_ends_with_78(tmp_path: Path) -> None:
     (tmp_path / "digestd.toml").write_text("x")
-    status = os.spawnv(  # noqa: S606
-        os.P_WAIT, sys.executable, [sys.executable, "-m", "digestd", "--config", str(tmp_path / "digestd.toml"), "serve"]
+    status = os.spawnv(
+        os.P_WAIT,
+        sys.executable,
+        [sys.executable, "-m", "digestd", "--config", str(tmp_path / "digestd.toml"), "serve"],
     )
     assert status == 78

@@ -40,7 +40,7 @@ def test_read_people_sample_is_sound() -> None:
         ('queries = ["ok"]\nexclude = ["NOT x"]', "line 6, column 13"),
         ('queries = ["ok"]\nalert = ["titel:x"]', "did you mean title"),
         ("queries = []", "has no queries"),
-        ('queries = ["ok"]\ncadence = "hourly"', "line 6, column 11: cadence: input should be 'immediate', 'daily' or 'weekly'"),
+        ('queries = ["ok"]\ncadence = "hourly"', "line 6, column 11: cadence: input should be 'immediate', 'daily' or 'weekly'"),  # noqa: E501
         ('queries = ["ok"]\ndays = [1]', "line 6, column 9: days.0: input should be 'mon'"),
         ('queries = ["ok"]\nat = "25:00"', "line 6, column 6: at: '25:00' is not an hour"),
         ('queries = ["ok"]\nmax_paper = 3', "line 6, column 1: max_paper is not a known key; did you mean max_papers?"),
@@ -50,7 +50,9 @@ def test_read_people_sample_is_sound() -> None:
     ],
 )  # fmt: skip
 def test_read_people_profile_with_a_mistake_is_refused_alone(tmp_path: Path, profile: str, problem: str) -> None:
-    text = PERSON.format("ada@example.org") + f'[[subscriber.profile]]\nname = "Bad"\n{profile}\n' + PROFILE.format("Good")
+    text = (
+        PERSON.format("ada@example.org") + f'[[subscriber.profile]]\nname = "Bad"\n{profile}\n' + PROFILE.format("Good")
+    )
     found = reading(tmp_path, text)
     (said,) = found.problems
     assert problem in said
@@ -89,7 +91,11 @@ def test_read_people_file_that_cannot_be_understood_removes_nobody(tmp_path: Pat
 
 
 def test_read_people_doubles_and_unknown_tables_are_said(tmp_path: Path) -> None:
-    text = 'extra = 1\n' + (PERSON.format("a@example.org") + PROFILE.format("P") + PROFILE.format("P")) + PERSON.format("A@example.org")
+    text = (
+        "extra = 1\n"
+        + (PERSON.format("a@example.org") + PROFILE.format("P") + PROFILE.format("P"))
+        + PERSON.format("A@example.org")
+    )
     found = reading(tmp_path, text)
     assert len(found.problems) == 3
     assert any("stands twice" in problem for problem in found.problems)

@@ -19,7 +19,7 @@ from digestd.model import BadRecord, Paper
 
 NAME = "huggingface"
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DATE = re.compile(rf"(?:published on\s+)?({'|'.join(_MONTHS)})[a-z]*\.? (\d{{1,2}})(?:, (\d{{4}}))?", re.IGNORECASE)
 _HEAD = re.compile(
     r"get trending papers in your email inbox|by\s*ak and the research community|^\W*(daily|trending) papers\W*$"
@@ -27,14 +27,19 @@ _HEAD = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _MENU = frozenset(
-    "new|subscribe|hugging face|hugging face's logo|models|datasets|spaces|buckets|community|docs|enterprise|pricing|posts"
-    "|log in|sign up|papers|daily papers|trending papers|daily|weekly|monthly|daily / weekly / monthly|trending|previous"
-    "|next|search|upvote|pdf|view pdf|github|project page|paper|arxiv page|view arxiv page|add to collection|author"
-    "|authors|comments|stars|go to previous day|go to next day|get trending papers in your email inbox!"
-    "|get trending papers in your email inbox|by ak and the research community|byak and the research community".split("|")
-)
+    """
+    new/subscribe/hugging face/hugging face's logo/models/datasets/spaces/buckets/community/docs/enterprise/pricing
+    posts/log in/sign up/papers/daily papers/trending papers/daily/weekly/monthly/trending/previous/next/search/upvote/pdf
+    view pdf/github/project page/paper/arxiv page/view arxiv page/add to collection/author/authors/comments/stars
+    go to previous day/go to next day/get trending papers in your email inbox!/get trending papers in your email inbox
+    by ak and the research community/byak and the research community
+    """.strip()
+    .replace("\n    ", "/")
+    .split("/")
+) | {"daily / weekly / monthly"}
 _NOISE = re.compile(
-    r"[-–—·•|*#_=>\s\d.,%k★⭐▲↑]+|!\[[^\]]*\]\([^)]*\)|(?:·\s*)?\d+ (?:authors?|comments?|stars?|upvotes?)|@[\w-]+|submitted by\b.*",
+    r"[-–—·•|*#_=>\s\d.,%k★⭐▲↑]+|!\[[^\]]*\]\([^)]*\)|(?:·\s*)?\d+ (?:authors?|comments?|stars?|upvotes?)|@[\w-]+"
+    r"|submitted by\b.*",
     re.IGNORECASE,
 )
 _SUBMITTED = re.compile(r"submitted by\W*", re.IGNORECASE)
@@ -89,9 +94,7 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
     yield from sorted(bad, key=lambda record: record.line)
 
 
-def _read(
-    lines: Iterator[str], modified: date
-) -> tuple[list[_Draft], list[BadRecord], date | None, str | None]:
+def _read(lines: Iterator[str], modified: date) -> tuple[list[_Draft], list[BadRecord], date | None, str | None]:
     """Return the drafts, the lines that fit nowhere, the page's date, and the last line that is not blank."""
     drafts: list[_Draft] = []
     bad: list[BadRecord] = []
@@ -99,19 +102,21 @@ def _read(
     votes: int | None = None
     last: str | None = None
     for block in _blocks(lines):
+        last = block[-1][1]
+        texts = {number: (text, link) for number, text, link in _texts(block)}
         for number, raw in block:
-            last = raw
             line = raw.strip()
-            if (day := _day(line, modified)) is not None:
+            if number in texts:
+                text, link = texts[number]
+                _place(number, text, link, votes, drafts, bad)
+                votes = None if drafts and drafts[-1].line == number else votes
+            elif (day := _day(line, modified)) is not None:
                 published = published or day
-            elif link := _LINK.fullmatch(line):
+            elif named := _LINK.fullmatch(line):
                 if drafts:
-                    drafts[-1].links.append(link[1])
+                    drafts[-1].links.append(named[1])
             elif _VOTES.fullmatch(line) and not (drafts and drafts[-1].abstract is None):
                 votes = int(line)  # a number below a title counts its comments
-        for number, text, link in _texts(block):
-            _place(number, text, link, votes, drafts, bad)
-            votes = None if drafts and drafts[-1].line == number else votes
     return drafts, bad, published, last
 
 
