@@ -109,8 +109,6 @@ def publish(
     """
     now = _kept(now)
     news = _News(store, now)
-    if not news.newest:
-        return PublishReport()
     key, kept = store.editions.key(), ""
     editions = papers = 0
     while not (stop and stop()) and (batch := store.editions.due(now, news.newest, BATCH)):
@@ -174,29 +172,20 @@ def _due(batch: Sequence[DueSubscriber], news: _News, now: datetime) -> tuple[li
             if one := _open(due, news, now):
                 opened.append(one)
             else:
-                idle.append(Composed(person, (_wait(due, news, now),), due.issue or "", due.cadence, None, 0, ()))
+                step = Advance(due.pk, due.cadence, due.issue, due.issue, due.horizon, following(due.profile, now).at)
+                idle.append(Composed(person, (step,), due.issue or "", due.cadence, None, 0, ()))
         issues += _grouped(person, opened)
     return idle, issues
 
 
 def _open(due: DueProfile, news: _News, now: datetime) -> _Open | None:
-    """Return the issue of a profile that is open now, None when it was composed, or has nothing to begin with."""
+    """Return the issue of a profile that is open now, None when it was composed already."""
     if due.cadence is Cadence.IMMEDIATE:
         return _opened(due, immediate_issue(news.newest, due.issue), None, news, now)
     slot = latest(due.profile, now)
-    if due.issue is None:
-        beginning = news.first if due.horizon is None else due.horizon
-        return _opened(due, slot.issue, following(due.profile, now).at, news, now) if beginning < news.newest else None
-    if slot.issue <= due.issue:
+    if due.issue is not None and slot.issue <= due.issue:
         return None
     return _opened(due, slot.issue, following(due.profile, now).at, news, now)
-
-
-def _wait(due: DueProfile, news: _News, now: datetime) -> Advance:
-    """Return the step of a profile that is not open: to the next hour, or for a first issue to the first papers."""
-    if due.issue is None:
-        return Advance(due.pk, due.cadence, None, None, news.newest, None)
-    return Advance(due.pk, due.cadence, due.issue, due.issue, due.horizon, following(due.profile, now).at)
 
 
 def _next(due: DueProfile, news: _News, now: datetime) -> _Open:

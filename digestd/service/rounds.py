@@ -57,7 +57,12 @@ class Rounds:
     def publish(
         self, progress: Callable[[int], None] | None = None, stop: Callable[[], bool] | None = None
     ) -> PublishReport:
-        """Compose what is due now, until `stop` says yes. Raises TemplateError before anything is composed."""
+        """Compose what is due now, until `stop` says yes. Raises TemplateError before anything is composed.
+
+        From a store without any paper nothing is published: nobody's first issue is spent on an empty one.
+        """
+        if self.store.papers.newest() == 0:
+            return PublishReport()
         snapshot = self.snapshot or build.checked_snapshot(self.settings)
         return publish(self.store, snapshot, self.clock(), progress, stop)
 

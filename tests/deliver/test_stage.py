@@ -165,6 +165,16 @@ async def test_deliver_with_editions_refused_by_policy_does_not_starve_the_other
         assert (await it.deliver()).sent == 4
 
 
+@pytest.mark.parametrize("fault", [Drop(), "421 4.7.0 not now"], ids=["dropped", "421"])
+async def test_deliver_of_an_edition_at_which_the_relay_leaves_for_two_days_gives_up(
+    tmp_path: Path, fault: Drop | str
+) -> None:
+    async with office(tmp_path, {"RCPT": fault}) as it:
+        it.world.later(hours=48)
+        assert (await it.deliver()).failed == 1
+        assert it.states() == {FAILED: 1}
+
+
 async def test_deliver_refused_by_policy_for_two_days_gives_up(tmp_path: Path) -> None:
     async with office(tmp_path, {"RCPT": "550 5.7.1 not wanted"}) as it:
         it.world.later(hours=48)

@@ -110,14 +110,17 @@ async def test_deliver_with_stop_set_finishes_what_is_on_its_way_and_gives_back_
 
 
 async def test_deliver_that_is_cancelled_gives_back_what_it_claimed(tmp_path: Path) -> None:
-    begun, go = threading.Event(), threading.Event()
+    begun, go, claimed = threading.Event(), threading.Event(), threading.Event()
     async with office(tmp_path, people=20) as it:
         claim = it.world.store.outbox.claim
 
         def slow(*arguments: Any) -> Any:
             begun.set()
             assert go.wait(10)
-            return claim(*arguments)
+            try:
+                return claim(*arguments)
+            finally:
+                claimed.set()
 
         run = asyncio.create_task(it.deliver(Altered(it.world.store, claim=slow)))
         assert await asyncio.to_thread(begun.wait, 10)
@@ -125,6 +128,7 @@ async def test_deliver_that_is_cancelled_gives_back_what_it_claimed(tmp_path: Pa
         asyncio.get_running_loop().call_later(0.05, go.set)
         with pytest.raises(asyncio.CancelledError):
             await run
+        assert await asyncio.to_thread(claimed.wait, 10)
         assert it.states() == {READY: 20}
 
 

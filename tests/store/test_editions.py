@@ -198,6 +198,8 @@ def test_save_of_a_paper_that_another_profile_announced_stops_nobody_and_is_comp
     others = [one for one in everything if one.subscriber.email == "b@example.org"]
     assert room.store.editions.save(daily + others, snapshot, NOW) == Saved(issues=1, editions=1, papers=2)
     assert room.told("b@example.org") == [("daily:2026-11-23", named(1, 2))]
+    [left] = due(room)
+    assert [(one.profile.name, one.issue) for one in left.profiles] == [("Daily", None)]  # due as it was
     room.ingest([work(3)])
     room.publish()
     told = [paper for _, papers in room.told("a@example.org") for paper in papers]
@@ -213,6 +215,19 @@ def composed_alone(room: StoreRoom, cadence: Cadence) -> list[Composed]:
     ]
     idle, issues = stage._due([person for person in people if person.profiles], news, NOW)
     return idle + stage._compose(room.store, news, issues, room.store.editions.key())
+
+
+def test_save_of_an_empty_issue_that_is_late_turns_nothing_back(room: StoreRoom) -> None:
+    room.ingest([work(1, "graph")])
+    pk = room.subscribe("a@example.org", profile())
+    late = composed(room)
+    assert [one.edition_id for one in late] == [None]
+    for day in (23, 24):  # another publisher, while ours slept
+        room.ingest([work(day)])
+        room.publish(at(day))
+    assert room.store.editions.save(late, room.store.editions.keep(SNAPSHOT), NOW) == Saved(0, 0, 0)
+    [one] = room.store.editions.profiles_of(pk).profiles
+    assert (one.issue, one.horizon) == ("daily:2026-11-24", 3)
 
 
 def test_save_with_a_snapshot_that_was_not_kept_is_an_error_and_leaves_nothing(room: StoreRoom) -> None:

@@ -29,8 +29,8 @@ _HEAD = re.compile(
 _MENU = frozenset(
     """
     new/subscribe/hugging face/hugging face's logo/models/datasets/spaces/buckets/community/docs/enterprise/pricing
-    posts/log in/sign up/papers/daily papers/trending papers/daily/weekly/monthly/trending/previous/next/search/upvote/pdf
-    view pdf/github/project page/paper/arxiv page/view arxiv page/add to collection/author/authors/comments/stars
+    posts/log in/sign up/papers/daily papers/trending papers/daily/weekly/monthly/trending/previous/next/search/upvote
+    pdf/view pdf/github/project page/paper/arxiv page/view arxiv page/add to collection/author/authors/comments/stars
     go to previous day/go to next day/get trending papers in your email inbox!/get trending papers in your email inbox
     by ak and the research community/byak and the research community
     """.strip()

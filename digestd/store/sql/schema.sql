@@ -84,8 +84,7 @@ CREATE TABLE profile (
 ) STRICT;
 
 -- How far each cadence of a profile has come: the last issue composed, the newest paper it looked at, and when
--- the next one is due (0: at once; NULL: it waits for papers and not for an hour, as `immediate` always does, and a
--- first issue while there is nothing to begin with).
+-- the next one is due (0: at once; NULL for `immediate`, which waits for papers and not for an hour).
 CREATE TABLE progress (
     profile INTEGER NOT NULL REFERENCES profile,
     cadence TEXT NOT NULL CHECK (cadence IN ('immediate', 'daily', 'weekly')),
