@@ -167,7 +167,7 @@ async def test_story_alert_comes_at_once_and_the_digest_does_not_repeat_it(tmp_p
         assert "Calm Graph" in last_subject(relay)
         person = world.store.subscribers.find("ada@example.org")
         (paper,) = world.store.papers.find("Urgent")
-        assert why(world.store, person, paper).conclusion.startswith("It is in the edition immediate:")
+        assert why(world.store, person, paper, world.now).conclusion.startswith("It is in the edition immediate:")
 
 
 async def test_story_profile_with_a_mistake_keeps_its_last_good_version(tmp_path: Path, worlds: list[World]) -> None:

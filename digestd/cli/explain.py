@@ -33,7 +33,7 @@ def why(subscriber: str, paper: str, as_json: bool) -> None:
     """
     with rounds(sync=True) as (made, _):
         found = _one_paper(made, paper)
-        told = answer(made.store, made.store.subscribers.find(subscriber), found)
+        told = answer(made.store, made.store.subscribers.find(subscriber), found, made.clock())
     if as_json:
         click.echo(dump_json({"conclusion": told.conclusion, **_fields(told)}))
         return

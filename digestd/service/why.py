@@ -10,16 +10,22 @@ from digestd.match.document import analyse
 from digestd.match.index import QueryReport, Report, Wanted, explain
 from digestd.model import Entry, Place, Profile, StoredPaper, SubscriberState
 from digestd.publish.compose import counting
+from digestd.publish.stage import FIRST_LOOK
 from digestd.store.base import DueProfile, LedgerRow, OutboxRow, Store, StoredSubscriber
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileView:
-    """What one cadence of a profile makes of the paper. `looked` tells whether it has come to the paper yet."""
+    """What one cadence of a profile makes of the paper.
+
+    `looked` tells whether it has come to the paper yet, `too_old` that it never will: its first issue is still to
+    come, and does not go back so far.
+    """
 
     profile: str
     cadence: str
     looked: bool
+    too_old: bool
     report: Report
 
 
@@ -50,7 +56,9 @@ class Why:
             return "It was not sent: no profile matches it."
         if self.state is not SubscriberState.ACTIVE:
             return f"It matches, but was not sent: this person is {self.state}."
-        if all(view.looked for view in hits):
+        if all(view.too_old for view in hits):
+            return f"It matches, but is too old: a first issue goes back {FIRST_LOOK.days} days."
+        if all(view.looked or view.too_old for view in hits):
             return (
                 "It matches now, but was not sent: when its issue was composed the profile was another one, the"
                 " paper was too old for a first issue, or it stood past the cap and past the list of titles."
@@ -74,14 +82,16 @@ class Why:
                 yield f"  {line.at:%Y-%m-%d %H:%M:%S} attempt {line.attempt}: {line.state} {line.reply}"
 
 
-def why(store: Store, person: StoredSubscriber, paper: StoredPaper) -> Why:
-    """Return why a paper was, or was not, sent to a person."""
+def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetime) -> Why:
+    """Return why a paper was, or was not, sent to a person, as things stand at `now`."""
     document = analyse(paper.paper)
+    first = store.papers.first_since(now - FIRST_LOOK)
     views = []
     for due in store.editions.profiles_of(person.pk).profiles:
         report = explain(_wanted(due), document)
         looked = due.horizon is not None and paper.pk <= due.horizon
-        views.append(ProfileView(due.profile.name, due.cadence, looked, report))
+        too_old = due.horizon is None and paper.pk < first
+        views.append(ProfileView(due.profile.name, due.cadence, looked, too_old, report))
     announced = store.editions.announcement(person.pk, paper.pk)
     row, ledger = store.outbox.row(str(announced[0])) if announced else (None, [])
     return Why(
