@@ -36,8 +36,11 @@ def ingest(files: tuple[Path, ...], format_name: str | None, as_json: bool) -> N
     Example:  digestd ingest huggingface.txt
     """
     with rounds() as (made, _):
-        folders = build.folders(made.settings)
-        reports = [ingest_given(made.store.papers, path, folders, made.clock(), format_name) for path in files]
+        folders, reports = build.folders(made.settings), []
+        with progress("ingesting, files", total=len(files)) as step:
+            for path in files:
+                reports.append(ingest_given(made.store.papers, path, folders, made.clock(), format_name))
+                step(1)
     _tell_files(reports, as_json)
     fail_unless(not any(report.refused for report in reports))
 
