@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,14 +22,14 @@ READER = """
 email = "{name}@example.org"
   [[subscriber.profile]]
   name = "Papers"
-  queries = {queries!r}
+  queries = {queries}
   {more}
 """
 
 
 def reader(name: str, *queries: str, more: str = "") -> str:
     """Return one person of a subscribers file, daily at 08:00 UTC unless `more` says otherwise."""
-    return READER.format(name=name, queries=list(queries), more=more)
+    return READER.format(name=name, queries=json.dumps(queries), more=more)
 
 
 def papers(*titles: str) -> str:
