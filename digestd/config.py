@@ -8,28 +8,36 @@ values of secrets never show.
 from __future__ import annotations
 
 import os
-import tomllib
+import re
 from collections.abc import Mapping
 from datetime import time
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from digestd.errors import ConfigError
-from digestd.toml_places import Path as Location
+from digestd.toml_file import explain, problem, read_toml
 from digestd.toml_places import Places
 
 PREFIX = "DIGESTD_"
 _TOML = "_toml"  # by which `load` hands the file's values to its source
 DEFAULT_FILES = (Path("config/digestd.toml"), Path("/etc/digestd/digestd.toml"))
-CREDENTIALS = {"digestd_smtp_password": ("smtp", "password")}
-MAX_CONFIG_BYTES = 64_000_000  # a million subscribers in one file are about 50 MB
+CREDENTIALS = MappingProxyType({"digestd_smtp_password": ("smtp", "password")})
+_DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")  # the list-id of RFC 2919, without its phrase
+_HOST = r"^[A-Za-z0-9._:-]+$"  # a name, or an address of either kind
 
 
 def address(text: str) -> str:
@@ -82,6 +90,18 @@ def _public_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("holds a line break or another control character")
+    return text
+
+
+def _list_id(text: str) -> str:
+    if text and not _DOTTED.fullmatch(text):
+        raise ValueError(f"{text[:80]!r} is not a list's name such as papers.example.org")
+    return text
+
+
 def _clock_text(text: str) -> str:
     clock(text)
     return text
@@ -90,6 +110,7 @@ def _clock_text(text: str) -> str:
 Address = Annotated[str, AfterValidator(address)]
 Zone = Annotated[str, AfterValidator(timezone)]
 ClockText = Annotated[str, AfterValidator(_clock_text)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
 
 
 class Strict(BaseModel):
@@ -118,7 +139,7 @@ class Ingest(Strict):
 class Smtp(Strict):
     """The relay that takes the mail."""
 
-    host: str = Field(min_length=1)
+    host: str = Field(min_length=1, pattern=_HOST)
     port: int | None = Field(None, ge=1, le=65535)
     tls: Literal["starttls", "implicit", "none"] = "starttls"
     username: str = ""
@@ -137,9 +158,9 @@ class Mail(Strict):
     """Who the mail comes from."""
 
     from_address: Address
-    from_name: str = "Papers for you"
+    from_name: OneLine = "Papers for you"
     reply_to: Address | None = None
-    list_id: str = ""
+    list_id: Annotated[str, AfterValidator(_list_id)] = ""
     public_url: Annotated[str, AfterValidator(_public_url)] = ""
 
 
@@ -154,7 +175,7 @@ class Schedule(Strict):
 class Web(Strict):
     """Where `serve` answers the links of the mails; without a port it does not."""
 
-    host: str = Field("127.0.0.1", min_length=1)
+    host: str = Field("127.0.0.1", min_length=1, pattern=_HOST)
     port: int | None = Field(None, ge=1, le=65535)
 
 
@@ -162,7 +183,7 @@ class Matching(Strict):
     """Caps for profiles that set none."""
 
     max_papers: int = Field(20, ge=1, le=200)
-    min_score: float = Field(0.0, ge=0)
+    min_score: float = Field(0.0, ge=0, allow_inf_nan=False)
 
 
 class _FromToml(PydanticBaseSettingsSource):
@@ -249,35 +270,14 @@ def load(path: Path) -> Settings:
     """
     values, places = read_toml(path)
     _unknown_environment()
-    resolved = _beside(path.resolve().parent, values)
+    given: dict[str, Any] = {_TOML: _beside(path.resolve().parent, values)}
     try:
-        values_of_file: dict[str, Any] = {_TOML: resolved}
-        settings = Settings(**values_of_file)
+        settings = Settings(**given)
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(path, places, mistake, Settings) for mistake in error.errors())) from None
+        raise ConfigError("\n".join(_explained(path, places, mistake) for mistake in error.errors())) from None
+    except SettingsError as error:
+        raise ConfigError(f"a variable of the environment is no JSON, as a whole table must be: {error}") from None
     return _with_password(settings)
-
-
-def read_toml(path: Path) -> tuple[dict[str, Any], Places]:
-    """Return a TOML file's values and their places.
-
-    Raises ConfigError when it cannot be read or is not TOML.
-    """
-    try:
-        if path.stat().st_size > MAX_CONFIG_BYTES:
-            raise ConfigError(
-                f"{path}: larger than {MAX_CONFIG_BYTES // 1_000_000} MB; split it into a folder of files"
-            )
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
-        return tomllib.loads(text), Places(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text at byte {error.start}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: nested too deeply") from None
 
 
 def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
@@ -287,7 +287,7 @@ def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(table, dict):
             return table
         return {
-            key: os.path.normpath(folder / Path(value).expanduser())
+            key: os.path.normpath(folder / os.path.expanduser(value))  # noqa: PTH111 - that of pathlib may raise
             if key in keys and isinstance(value, str)
             else value
             for key, value in table.items()
@@ -337,29 +337,9 @@ def _unknown_environment() -> None:
             raise ConfigError(f"the environment variable {name} names no known key{guess}")
 
 
-def explain(path: Path, places: Places, mistake: Any, model: type[BaseModel], prefix: Location = ()) -> str:
-    """Say one of pydantic's findings in one line: file, place, key, what is wrong, the nearest known key.
-
-    `prefix` is where in the file the `model` stands.
-    """
-    inside = tuple(mistake["loc"])
-    location = prefix + inside
-    key = ".".join(str(part) for part in inside)
-    unknown = mistake["type"] == "extra_forbidden"
-    place = (None if unknown else places.value(location)) or places.key(location)
-    where = f"{path}, {place}: " if place else f"{path}: "
-    if unknown:
-        guess = get_close_matches(str(inside[-1]), _fields(model, inside[:-1]), n=1, cutoff=0.5)
-        meant = ".".join([*map(str, inside[:-1]), *guess])
-        return f"{where}{key} is not a known key{f'; did you mean {meant}?' if guess else ''}"
-    if mistake["type"] == "missing":
-        return f"{where}{key} is missing; it has no default"
-    said = str(mistake["msg"]).removeprefix("Value error, ").partition(" or instance of ")[0]
-    return f"{where}{f'{key}: ' if key else ''}{said[:1].lower() + said[1:]}"
-
-
-def _fields(model: Any, location: Location) -> list[str]:
-    for name in location:
-        field = getattr(model, "model_fields", {}).get(name)
-        model = field.annotation if field else None
-    return list(getattr(model, "model_fields", {}))
+def _explained(path: Path, places: Places, mistake: Any) -> str:
+    """Say a finding about the settings, also when not the file but a variable of the environment is wrong."""
+    variable = PREFIX + "__".join(map(str, mistake["loc"])).upper()
+    if variable in {name.upper() for name in os.environ}:
+        return f"the environment variable {variable}: {problem(mistake, Settings)}"
+    return explain(path, places, mistake, Settings)

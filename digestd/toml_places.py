@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
 
 _SPACE = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _KEY = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
@@ -34,29 +35,36 @@ class Place:
 
 
 class Places:
-    """The place of every key, and of every value with its text, of one TOML document."""
+    """The place of every key, and of every value with its text, of one TOML document.
+
+    The document is scanned when the first place is asked for: most have no mistake, and some a million people.
+    """
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._keys: dict[Path, int] = {}
-        self._values: dict[Path, tuple[int, int]] = {}
-        self._scan()
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        return [0, *(match.end() for match in re.finditer("\n", self._text))]
+
+    @cached_property
+    def _scanned(self) -> _Scan:
+        return _Scan(self._text)
 
     def key(self, path: Path) -> Place | None:
         """Return where the key (or table header) of `path` stands; of its nearest known parent otherwise."""
-        while path and path not in self._keys:
+        while path and path not in self._scanned.keys:
             path = path[:-1]
-        return self._place(self._keys[path]) if path else None
+        return self._place(self._scanned.keys[path]) if path else None
 
     def value(self, path: Path) -> Place | None:
         """Return where the value of `path` begins, or None where the document has none."""
-        found = self._values.get(path)
+        found = self._scanned.values.get(path)
         return self._place(found[0]) if found else None
 
     def inside(self, path: Path, column: int) -> Place | None:
         """Return where the `column`-th character (from 1) of the string at `path` stands, past its escapes."""
-        found = self._values.get(path)
+        found = self._scanned.values.get(path)
         if found is None:
             return None
         start, end = found
@@ -74,6 +82,16 @@ class Places:
         line = bisect_right(self._lines, offset)
         return Place(line, offset - self._lines[line - 1] + 1)
 
+
+class _Scan:
+    """Where keys begin, and where values begin and end, as offsets in the text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.keys: dict[Path, int] = {}
+        self.values: dict[Path, tuple[int, int]] = {}
+        self._scan()
+
     def _scan(self) -> None:
         table: Path = ()
         arrays: dict[Path, int] = {}
@@ -85,12 +103,13 @@ class Places:
                 name = self._resolve(names[:-1], arrays) + names[-1:]
                 arrays[name] = arrays.get(name, -1) + 1
                 table = (*name, arrays[name])
-                self._keys[table] = start
+                self.keys[table] = start
+                self.keys.setdefault(name, start)
                 offset = self._text.find("\n", offset)
             elif self._text[offset] == "[":
                 names, offset = self._dotted(offset + 1)
                 table = self._resolve(names, arrays)
-                self._keys[table] = start
+                self.keys[table] = start
                 offset = self._text.find("\n", offset)
             else:
                 offset = self._pair(table, offset)
@@ -123,7 +142,7 @@ class Places:
     def _pair(self, table: Path, offset: int) -> int:
         names, after = self._dotted(offset)
         path = table + names
-        self._keys[path] = offset
+        self.keys[path] = offset
         equals = self._text.find("=", after)
         return len(self._text) if equals < 0 else self._value(path, self._skip(equals + 1))
 
@@ -145,5 +164,5 @@ class Places:
             offset += 1
         elif (found := _STRING.match(self._text, offset)) or (found := _BARE.match(self._text, offset)):
             offset = found.end()
-        self._values[path] = (start, offset)
+        self.values[path] = (start, offset)
         return offset

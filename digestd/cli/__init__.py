@@ -9,6 +9,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -16,22 +17,24 @@ import click
 from digestd import __version__
 from digestd.errors import DigestdError
 
-COMMANDS = {
-    "demo": ("demo", "the whole main job with nothing to set up"),
-    "parse": ("papers", "papers of digest files as JSON lines; nothing is stored"),
-    "search": ("papers", "papers that a query hits"),
-    "why": ("explain", "why a paper was, or was not, sent to a person"),
-    "ingest": ("pipeline", "ingest digest files now"),
-    "publish": ("pipeline", "compose what is due"),
-    "deliver": ("pipeline", "empty the outbox once"),
-    "run-once": ("pipeline", "ingest the inbox folder, publish, deliver, and stop"),
-    "serve": ("pipeline", "the daemon"),
-    "subscribers": ("subscribers", "people and their profiles"),
-    "outbox": ("outbox", "what waits, failed, or is uncertain"),
-    "preview": ("explain", "the next edition as it would be sent"),
-    "check": ("check", "validate configuration, templates and profiles"),
-    "config": ("check", "the resolved configuration, and a sample to begin with"),
-}
+COMMANDS = MappingProxyType(
+    {
+        "demo": ("demo", "the whole main job with nothing to set up"),
+        "parse": ("papers", "papers of digest files as JSON lines; nothing is stored"),
+        "search": ("papers", "papers that a query hits"),
+        "why": ("explain", "why a paper was, or was not, sent to a person"),
+        "ingest": ("pipeline", "ingest digest files now"),
+        "publish": ("pipeline", "compose what is due"),
+        "deliver": ("pipeline", "empty the outbox once"),
+        "run-once": ("pipeline", "ingest the inbox folder, publish, deliver, and stop"),
+        "serve": ("pipeline", "the daemon"),
+        "subscribers": ("subscribers", "people and their profiles"),
+        "outbox": ("outbox", "what waits, failed, or is uncertain"),
+        "preview": ("explain", "the next edition as it would be sent"),
+        "check": ("check", "validate configuration, templates and profiles"),
+        "config": ("check", "the resolved configuration, and a sample to begin with"),
+    }
+)
 
 
 class _Commands(click.Group):

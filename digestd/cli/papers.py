@@ -12,7 +12,7 @@ from digestd.cli.common import fail_unless, json_option, rounds
 from digestd.cli.output import as_json as dump_json
 from digestd.cli.output import say, table
 from digestd.errors import FileRefused, QueryError
-from digestd.ingest.formats import json_lines
+from digestd.ingest.formats import FORMATS, json_lines
 from digestd.ingest.inbox import shown
 from digestd.ingest.stage import read_file
 from digestd.match import rank
@@ -22,7 +22,12 @@ from digestd.model import BadRecord, Paper
 
 MAX_BYTES = 1_000_000_000
 files_argument = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-format_option = click.option("--format", "format_name", help="Take the files as this format instead of detecting it.")
+format_option = click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([known.NAME for known in FORMATS]),
+    help="Take the files as this format instead of detecting it.",
+)
 
 
 @click.command()

@@ -14,6 +14,7 @@ from digestd.cli.common import config_path, fail_unless, json_option, now_option
 from digestd.cli.output import as_json as dump_json
 from digestd.cli.output import progress, say, table
 from digestd.deliver.stage import DeliverReport
+from digestd.ingest.formats import FORMATS
 from digestd.ingest.stage import FileReport, ingest_given
 from digestd.model import OutboxState
 from digestd.publish.stage import PublishReport
@@ -25,7 +26,12 @@ FILE_KEYS = ("file", "papers", "new", "revised", "duplicate", "bad")
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--format", "format_name", help="Take the files as this format instead of detecting it.")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice([known.NAME for known in FORMATS]),
+    help="Take the files as this format instead of detecting it.",
+)
 @json_option
 def ingest(files: tuple[Path, ...], format_name: str | None, as_json: bool) -> None:
     """Ingest digest files now; they stay where they are.

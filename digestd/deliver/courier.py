@@ -16,6 +16,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
+from types import MappingProxyType
 from typing import Literal, cast
 
 import aiosmtplib
@@ -29,7 +30,7 @@ BLOCK = 65536  # octets of a body under one time limit; most editions are one
 # What could end a path, or the command, early. A quoted local part with a blank is not worth the risk.
 _UNSAFE_IN_PATH = re.compile("[\\s<>\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
-_POSITIVE = {Phase.MAIL: (250,), Phase.RCPT: (250, 251), Phase.DATA: (354,)}
+_POSITIVE = MappingProxyType({Phase.MAIL: (250,), Phase.RCPT: (250, 251), Phase.DATA: (354,)})
 _EHLO_UNKNOWN = (500, 502, 504)  # a relay of the last century; HELO is worth a try (RFC 5321 4.1.4)
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from digestd.config import Address, ClockText, Settings, Strict, Zone, address, clock, explain, read_toml
+from digestd.config import Address, ClockText, Settings, Strict, Zone, address, clock
 from digestd.errors import ConfigError, QueryError
 from digestd.match.query import parse_query
 from digestd.match.text import clean
 from digestd.model import Cadence, Profile, Subscriber, Weekday, WeightedQuery, canonical_address
 from digestd.store.base import Roster
+from digestd.toml_file import explain, read_toml
 from digestd.toml_places import Path as Location
 from digestd.toml_places import Places
 
@@ -32,13 +33,19 @@ class Reading:
     problems: tuple[str, ...]
 
 
+def _visible(name: str) -> str:
+    if not (cleaned := clean(name)):
+        raise ValueError("must not be empty")
+    return cleaned
+
+
 class _Query(Strict):
     query: str
     weight: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False)
 
 
 class _Profile(Strict):
-    name: str = Field(min_length=1, max_length=100)
+    name: Annotated[str, AfterValidator(_visible), Field(max_length=100)]
     queries: list[_Query] = Field([], max_length=MAX_QUERIES)
     exclude: list[str] = Field([], max_length=MAX_QUERIES)
     alert: list[str] = Field([], max_length=MAX_QUERIES)
@@ -65,6 +72,13 @@ class _Person(Strict):
     timezone: Zone | None = None
     profile: list[Any] = Field([])
 
+    @field_validator("profile", mode="before")
+    @classmethod
+    def _two_brackets(cls, profile: Any) -> Any:
+        if isinstance(profile, dict):
+            raise ValueError("write [[subscriber.profile]], with two brackets, for each of them")
+        return profile
+
 
 Model = TypeVar("Model", bound=Strict)
 
@@ -79,9 +93,14 @@ def read_people(path: Path, settings: Settings) -> Reading:
     A file that cannot be read at all is a problem like the others: its people keep what they had.
     """
     reader = _Reader(settings)
-    files = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    if not path.is_dir():
+        reader.read(path)
+        return reader.result()
+    files = sorted(path.glob("*.toml"))
     for file in files:
         reader.read(file)
+    if not files:  # as a folder that is not mounted looks: nobody is to lose their mail over it
+        reader.miss(f"{path}: no *.toml file is in this folder")
     return reader.result()
 
 
@@ -95,20 +114,27 @@ class _Reader:
         self._problems: list[str] = []
 
     def result(self) -> Reading:
+        """Return what all files say."""
         roster = Roster(
             tuple(self._people.values()), self._refused_profiles, frozenset(self._refused_people), self._complete
         )
         return Reading(roster, tuple(self._problems))
 
+    def miss(self, problem: str) -> None:
+        """Note that people may stand where they could not be read."""
+        self._problems.append(problem)
+        self._complete = False
+
     def read(self, file: Path) -> None:
+        """Take over what one file says."""
         try:
             values, places = read_toml(file)
         except ConfigError as error:
-            self._problems.append(str(error))
-            self._complete = False
+            self.miss(str(error))
             return
-        for key in values.keys() - {"subscriber"}:
+        for key in sorted(values.keys() - {"subscriber"}):  # people may stand in it
             self._note(file, places.key((key,)), f"{key} is not a known key; did you mean [[subscriber]]?")
+            self._complete = False
         entries = values.get("subscriber", [])
         if not isinstance(entries, list):
             self._note(file, places.key(("subscriber",)), "write [[subscriber]], with two brackets, for each person")
@@ -139,12 +165,19 @@ class _Reader:
             try:
                 profile = self._profile(file, places, there, raw, zone)
                 if profile.name in profiles:
-                    self._note(file, places.value((*there, "name")), f"a second profile named {profile.name!r}")
+                    self._note(
+                        file,
+                        places.value((*there, "name")),
+                        f"a second profile named {profile.name!r}; the first one counts",
+                    )
                     continue
                 profiles[profile.name] = profile
             except _Refused:
-                name = raw.get("name") if isinstance(raw, dict) else None
-                refused.add(clean(name) if isinstance(name, str) else "")
+                name = _name_of(raw)
+                if not name:  # it may be any of those they have: these all stay
+                    self._refused_people.add(key)
+                    return
+                refused.add(name)
         self._people[key] = Subscriber(person.email, clean(person.name), zone, tuple(profiles.values()))
         if refused:
             self._refused_profiles[key] = frozenset(refused)
@@ -171,7 +204,7 @@ class _Reader:
         if not sound:
             raise _Refused
         return Profile(
-            name=clean(entry.name),
+            name=entry.name,
             queries=tuple(WeightedQuery(clean(query.query), query.weight) for query in entry.queries),
             exclude=tuple(map(clean, entry.exclude)),
             alert=tuple(map(clean, entry.alert)),
@@ -193,6 +226,12 @@ class _Reader:
 
     def _note(self, file: Path, place: object, problem: str) -> None:
         self._problems.append(f"{file}, {place}: {problem}" if place else f"{file}: {problem}")
+
+
+def _name_of(profile: Any) -> str:
+    """Return the name of a profile with a mistake elsewhere; empty when there is none."""
+    name = profile.get("name") if isinstance(profile, dict) else None
+    return clean(name) if isinstance(name, str) else ""
 
 
 def _address_of(entry: Any) -> str | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digestd.config import address, clock, find, load, timezone
+from digestd.config import Mail, Settings, Smtp, address, clock, find, load, timezone
 from digestd.errors import ConfigError
 from digestd.resources import mail_templates, shipped
 from digestd.toml_places import Places
@@ -208,3 +208,104 @@ def test_shipped_folder_that_is_missing_is_said() -> None:
     assert (shipped("seeds") / "README.md").exists()
     with pytest.raises(ConfigError, match="missing from this installation"):
         shipped("nothing")
+
+
+def test_templates_hidden_files_are_passed_over_and_large_or_unreadable_ones_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mail").mkdir()
+    (tmp_path / "mail" / ".footer.html.j2.swp").write_bytes(b"\xff")
+    assert mail_templates(tmp_path) == mail_templates(None)
+    large = tmp_path / "mail" / "footer.html.j2"
+    large.write_bytes(b"x" * 1_000_001)
+    with pytest.raises(ConfigError, match="too large for a template"):
+        mail_templates(tmp_path)
+    large.write_bytes(b"x" * 1_000_000)
+    assert len(mail_templates(tmp_path)["mail/footer.html.j2"]) == 1_000_000
+
+    def refuse(path: Path, *_: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    with pytest.raises(ConfigError, match="cannot be read: Permission denied"):
+        mail_templates(None)
+
+
+def test_load_file_beyond_the_cap_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "digestd.toml"
+    with path.open("wb") as file:
+        file.truncate(64_000_001)
+    with pytest.raises(ConfigError, match="larger than 64 MB; split it into a folder of files"):
+        load(path)
+
+
+def test_load_tilde_is_the_home_folder_and_an_unknown_user_no_crash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    settings = load(written(tmp_path, GOOD + '[paths]\ninbox = "~/in"\narchive = "~no-such-user/x"\n'))
+    assert settings.paths.inbox == tmp_path / "home" / "in"
+    assert settings.paths.archive == tmp_path / "~no-such-user" / "x"
+
+
+def test_settings_built_by_hand_take_nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGESTD_SMTP__HOST", "other")
+    assert Settings(smtp=Smtp(host="x"), mail=Mail(from_address="a@example.org")).smtp.host == "x"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://bücher.example",
+        "https://a.example/b c",
+        "https://a.example/\u00a0",
+        "https://a.example/\x7f",
+        "https://a.example/" + "x" * 283,
+        "ftp://a.example",
+        "https://",
+        "papers.example.org",
+        "https://u@a.example",
+    ],
+)
+def test_mail_public_url_that_cannot_stand_in_a_header_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="is not an address such as"):
+        Mail(from_address="a@example.org", public_url=url)
+
+
+def test_mail_public_url_that_is_sound_loses_its_last_slash() -> None:
+    longest = "https://a.example/" + "x" * 282
+    for url, kept in (("", ""), ("http://a.example:8080/x/", "http://a.example:8080/x"), (longest, longest)):
+        assert Mail(from_address="a@example.org", public_url=url).public_url == kept
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "least", "most", "step"),
+    [
+        ("ingest", "max_file_mb", 1, 10_000, 1),
+        ("ingest", "settle_seconds", 0, 3600, 0.5),
+        ("smtp", "port", 1, 65_535, 1),
+        ("smtp", "connections", 1, 100, 1),
+        ("schedule", "tick_seconds", 0.1, 3600, 0.05),
+        ("web", "port", 1, 65_535, 1),
+        ("matching", "max_papers", 1, 200, 1),
+        ("matching", "min_score", 0, 1e9, 0.5),
+    ],
+)
+def test_load_number_is_taken_within_its_bounds_only(
+    tmp_path: Path, table: str, key: str, least: float, most: float, step: float
+) -> None:
+    head = GOOD if table != "smtp" else '[mail]\nfrom_address = "a@example.org"\n'
+    more = 'host = "relay"\n' if table == "smtp" else ""
+    for value in (least, most):
+        settings = load(written(tmp_path, f"{head}[{table}]\n{more}{key} = {value}\n"))
+        assert getattr(getattr(settings, table), key) == value
+    for value in (least - step, *((most + step,) if most < 1e9 else ())):
+        with pytest.raises(ConfigError, match=f"{table}.{key}: input should be"):
+            load(written(tmp_path, f"{head}[{table}]\n{more}{key} = {value}\n"))
+
+
+def test_find_the_option_wins_over_the_environment(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD)
+    assert find(path, {"DIGESTD_CONFIG": str(tmp_path / "other.toml")}) == path
+    with pytest.raises(ConfigError, match=r"no configuration at .*other\.toml"):
+        find(None, {"DIGESTD_CONFIG": str(tmp_path / "other.toml")})

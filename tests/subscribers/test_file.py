@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import time
 from pathlib import Path
 
 import pytest
 
-from digestd.config import Mail, Settings, Smtp
+from digestd.config import Mail, Matching, Schedule, Settings, Smtp
 from digestd.model import Cadence, Weekday
 from digestd.subscribers.file import Reading, read_people
 
@@ -45,7 +46,7 @@ def test_read_people_sample_is_sound() -> None:
         ('queries = ["ok"]\nat = "25:00"', "line 6, column 6: at: '25:00' is not an hour"),
         ('queries = ["ok"]\nmax_paper = 3', "line 6, column 1: max_paper is not a known key; did you mean max_papers?"),
         ('queries = ["ok"]\nmin_score = nan', "min_score"),
-        ('queries = "ok"', "queries: input should be a valid list"),
+        ('queries = "ok"', "queries: expected a list, in brackets"),
         ('queries = [{query = "ok", weight = -1}]', "greater than 0"),
     ],
 )  # fmt: skip
@@ -81,7 +82,7 @@ def test_read_people_entry_of_nobody_known_removes_nobody(tmp_path: Path) -> Non
     [
         ("[[subscriber]\n", "not valid TOML"),
         ('[subscriber]\nemail = "a@example.org"\n', "write [[subscriber]], with two brackets"),
-        ("subscriber = [1]\n", "input should be a valid dictionary"),
+        ("subscriber = [1]\n", "expected a table"),
     ],
 )
 def test_read_people_file_that_cannot_be_understood_removes_nobody(tmp_path: Path, text: str, problem: str) -> None:
@@ -120,3 +121,54 @@ def test_read_people_hostile_names_are_cleaned(tmp_path: Path) -> None:
     text = PERSON.format("a@example.org") + 'name = "a\\r\\nBcc: x\\u202e"\n' + PROFILE.format("p\\u0000q")
     (person,) = reading(tmp_path, text).roster.people
     assert (person.name, person.profiles[0].name) == ("a Bcc: x", "pq")
+
+
+def test_read_people_sound_profile_takes_what_it_leaves_out_from_the_settings(tmp_path: Path) -> None:
+    path = tmp_path / "people.toml"
+    told = PROFILE.format("Told") + 'max_papers = 3\nmin_score = 0.5\nat = "07:30"\n'
+    path.write_text(PERSON.format("a@example.org") + PROFILE.format("Left out") + told)
+    settings = Settings(
+        smtp=Smtp(host="x"),
+        mail=Mail(from_address="a@example.org"),
+        matching=Matching(max_papers=7, min_score=0.25),
+        schedule=Schedule(timezone="Asia/Tokyo", at="06:00"),
+    )
+    roster = read_people(path, settings).roster
+    left_out, said = roster.people[0].profiles
+    assert (left_out.max_papers, left_out.min_score, left_out.at) == (7, 0.25, time(6))
+    assert (said.max_papers, said.min_score, said.at) == (3, 0.5, time(7, 30))
+    assert {roster.people[0].timezone, left_out.timezone} == {"Asia/Tokyo"}
+    assert (left_out.days, left_out.cadence, left_out.send_empty) == (tuple(Weekday)[:5], Cadence.DAILY, False)
+    assert (roster.refused_profiles, roster.refused_people, roster.complete) == ({}, frozenset(), True)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'name = "{}"',
+        "queries = [{}]",
+        "exclude = [{}]",
+        "alert = [{}]",
+        "queries = [{{query = 'robot', weight = {}}}]",
+        "max_papers = {}",
+    ],
+)
+def test_read_people_value_at_its_limit_is_taken_and_one_beyond_is_not(tmp_path: Path, entry: str) -> None:
+    key = entry.partition(" ")[0]
+    most = {"name": "x" * 100, "max_papers": "200"}.get(key, "'robot'," * 200 if "weight" not in entry else "1000")
+    more = {"name": "x" * 101, "max_papers": "201"}.get(key, "'robot'," * 201 if "weight" not in entry else "1000.5")
+    for value, sound in ((most, True), (more, False)):
+        lines = {"name": 'name = "P"', "queries": "queries = ['robot']", key: entry.format(value)}
+        found = reading(
+            tmp_path, PERSON.format("a@example.org") + "[[subscriber.profile]]\n" + "\n".join(lines.values())
+        )
+        assert (found.problems == ()) is sound
+
+
+def test_read_people_name_of_a_person_and_excerpt_of_a_query_have_their_limits(tmp_path: Path) -> None:
+    for length, sound in ((200, True), (201, False)):
+        found = reading(tmp_path, PERSON.format("a@example.org") + f'name = "{"x" * length}"\n')
+        assert (found.problems == ()) is sound
+    long = f"({'x' * 78}y{'z' * 20}"
+    (problem,) = reading(tmp_path, PERSON.format("a@example.org") + PROFILE.format("P").replace("robot", long)).problems
+    assert f"'({'x' * 78}y':" in problem
