@@ -19,7 +19,7 @@ MAX_TITLE = 1_000  # characters; the longest real titles have about 400
 MAX_ABSTRACT = 100_000
 MAX_AUTHORS = 10_000  # the largest collaborations have some 5,000
 MAX_ID = 2_000  # characters of a text that may name a work: a long link
-MAX_EXCERPT = 200
+MAX_EXCERPT = 200  # characters of a bad record that are shown
 
 _ARXIV = re.compile(
     r"(?:^|arxiv[.:]\s*|arxiv\.org:|arxiv\.org/(?:abs|pdf|html|format|src|e-print)/|huggingface\.co/papers/|^/papers/)"
@@ -50,10 +50,7 @@ def canonical_id(text: str) -> tuple[str, int | None] | None:
         work = found["new"] or f"{found['archive'].lower()}/{found['old']}"
         return f"arXiv:{work}", int(found["version"]) if found["version"] else None
     if found := _DOI.search(text):
-        doi = found["id"].lower().rstrip(".,;")
-        if doi.startswith("10.48550/arxiv."):
-            return canonical_id("arXiv:" + doi.removeprefix("10.48550/arxiv."))
-        return f"doi:{doi}", None
+        return f"doi:{found['id'].lower().rstrip('.,;')}", None
     if found := _PMID.search(text):
         return f"pmid:{int(found['id'])}", None
     return (text, None) if _TITLE.match(text) else None

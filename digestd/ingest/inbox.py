@@ -6,6 +6,7 @@ stands under at least one of them; folders are synced, so that a file that left 
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -21,17 +22,29 @@ UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")  # what browsers, edi
 MAX_NAME = 180  # bytes; leaves room below the 255 of file systems for what is put behind a name
 
 
+class Changed(Exception):
+    """Another file, or another content, stands under the name than the one that was looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What lies in the inbox under a name. `refused` says why it can never be taken, if it cannot."""
+    """What lies in the inbox under a name, as it was seen. `refused` says why it can never be taken, if it cannot."""
 
     path: Path
-    age: float
+    status: os.stat_result
     refused: str | None = None
 
+    def unrest(self, settle_seconds: float, now: float) -> float:
+        """Return for how many seconds more it must lie untouched to be taken as whole; at most `settle_seconds`.
 
-def scan(inbox: Path, now: float) -> Iterator[Arrival]:
-    """Yield what lies in the inbox, oldest first; `age` is the seconds since it last changed.
+        The time of the last change is the kernel's: unlike that of the content no copier sets it back. One that
+        lies in the future, because the clock was set back, says nothing and must not hold the file.
+        """
+        return max(0.0, settle_seconds - abs(now - self.status.st_ctime))
+
+
+def scan(inbox: Path) -> Iterator[Arrival]:
+    """Yield what lies in the inbox, that with the oldest content first.
 
     Folders, hidden files and names of unfinished files are passed over. A link, pipe or device comes with the
     reason to refuse it and is never opened.
@@ -48,35 +61,59 @@ def scan(inbox: Path, now: float) -> Iterator[Arrival]:
             if stat.S_ISDIR(status.st_mode):
                 continue
             refused = None if stat.S_ISREG(status.st_mode) else f"it is {_kind(status.st_mode)}, not a regular file"
-            found.append((status.st_mtime, entry.name, Arrival(Path(entry.path), now - status.st_mtime, refused)))
+            found.append((status.st_mtime, entry.name, Arrival(Path(entry.path), status, refused)))
     yield from (arrival for _, _, arrival in sorted(found, key=lambda row: row[:2]))
 
 
-def archive(path: Path, folder: Path, day: date) -> Path:
-    """Move an ingested file into the archive's folder of that day. Returns where it stands now."""
-    return _move(path, folder / day.isoformat())
+def still(path: Path, seen: os.stat_result) -> None:
+    """Raise Changed when what stands at `path` is not what was seen there, and FileNotFoundError when nothing does."""
+    if _version(path.lstat()) != _version(seen):
+        raise Changed
 
 
-def quarantine(path: Path, folder: Path, reason: str, *, keep: bool = False) -> Path:
-    """Move a refused file into the quarantine, or copy it with `keep`, with a `.reason` beside it.
+def archive(path: Path, folder: Path, day: date, seen: os.stat_result) -> Path:
+    """Move an ingested file into the archive's folder of that day. Returns where it stands now.
 
-    Returns where it stands now. The reason is there before the file, so that no file stands there unexplained.
+    Raises Changed, and leaves everything as it is, when by now another file has the name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    target = _free(folder, path.name)
-    note = target.with_name(target.name + ".reason")
-    write_durably(note, f"{shown(path.name)}: {reason}\n")
-    if keep:
-        with suppress(OSError):  # a pipe, or a file one may not read: the reason says it all
-            if path.is_file():
-                shutil.copy2(path, target)
-        return target
-    return _move(path, folder, target.name)
+    folder = folder / day.isoformat()
+    _make(folder)
+    while True:
+        target = _free(folder, path.name)
+        with suppress(FileExistsError):  # another process took the name: try the next one
+            _move(path, target, seen)
+            return target
+
+
+def quarantine(path: Path, folder: Path, reason: str, seen: os.stat_result) -> Path:
+    """Move a refused file into the quarantine, with a `.reason` beside it. Returns where it stands now.
+
+    The reason is there before the file, so that no file stands there unexplained. Raises Changed as `archive` does.
+    """
+    while True:
+        target, note = _explained(path, folder, reason)
+        try:
+            _move(path, target, seen)
+        except FileExistsError:
+            note.unlink()
+        except (Changed, FileNotFoundError):
+            note.unlink()
+            raise
+        else:
+            return target
+
+
+def quarantine_copy(path: Path, folder: Path, reason: str, max_bytes: int) -> None:
+    """Copy a refused file that a person named into the quarantine, if it is not too large, with its `.reason`."""
+    target, _ = _explained(path, folder, reason)
+    with suppress(OSError):  # one may not be allowed to read it: the reason says it all
+        if path.stat().st_size <= max_bytes:
+            shutil.copy2(path, target)
 
 
 def write_durably(path: Path, text: str) -> None:
     """Write a small file so that it is whole or not there, also after a power cut."""
-    temporary = path.with_name(f".{path.name[:MAX_NAME]}.{os.getpid()}.tmp")
+    temporary = _partial(path)
     with temporary.open("w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
         file.flush()
@@ -94,41 +131,85 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+def beside(folder: Path, name: str, ending: str) -> Path:
+    """Return a free path in a folder, which is made where it is missing: the name and the ending put behind it."""
+    _make(folder)
+    return _free(folder, name, ending)
+
+
 def shown(name: str | Path) -> str:
     """Return a file name as it may be shown: bytes that are not text and control characters made visible."""
     return clean(os.fsencode(name).decode("utf-8", errors="backslashreplace"))
 
 
-def _move(path: Path, folder: Path, name: str | None = None) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / (name or _free(folder, path.name).name)
+def _explained(path: Path, folder: Path, reason: str) -> tuple[Path, Path]:
+    """Write why a file is refused. Returns where it goes, and the note."""
+    _make(folder)
+    target = _free(folder, path.name)
+    note = target.with_name(target.name + ".reason")
+    write_durably(note, f"{shown(path.name)}: {reason}\n")
+    return target, note
+
+
+def _make(folder: Path) -> None:
+    """Make a folder durable, with those above it that are missing."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
+
+
+def _move(path: Path, target: Path, seen: os.stat_result) -> None:
+    still(path, seen)
     try:
         os.link(path, target, follow_symlinks=False)
-    except OSError:  # another file system, or one without hard links
-        if not path.is_symlink() and path.is_file():
-            partial = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-            shutil.copy2(path, partial)
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            partial.replace(target)
-        else:
-            path.rename(target)
-            return target
-    sync_folder(folder)
+    except FileExistsError:
+        raise
+    except OSError as error:  # another file system, or one without hard links
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
+            raise
+        _copy(path, target, seen)
+    sync_folder(target.parent)
+    try:
+        still(path, seen)  # what took the name meanwhile is not ingested: it stays
+    except Changed:
+        target.unlink(missing_ok=True)
+        raise
     path.unlink()
     sync_folder(path.parent)
-    return target
 
 
-def _free(folder: Path, name: str) -> Path:
+def _copy(path: Path, target: Path, seen: os.stat_result) -> None:
+    """Copy to another file system; of a pipe or a device nothing is there to be copied."""
+    if stat.S_ISLNK(seen.st_mode):
+        target.symlink_to(path.readlink())
+    elif stat.S_ISREG(seen.st_mode):
+        partial = _partial(target)
+        shutil.copy2(path, partial, follow_symlinks=False)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f".{target.name}.{os.getpid()}.tmp")
+
+
+def _free(folder: Path, name: str, ending: str = "") -> Path:
     """Return a path in the folder that nothing stands at, with the name as far as it fits."""
     raw = os.fsencode(name)
-    stem = os.fsdecode(raw[:MAX_NAME]) if len(raw) > MAX_NAME else name
-    target, number = folder / stem, 1
+    if len(raw) > MAX_NAME:  # not in the middle of a character: there are file systems that take only whole ones
+        raw = raw[:MAX_NAME].decode("utf-8", errors="ignore").encode() or raw[:MAX_NAME]
+    stem = os.fsdecode(raw)
+    target, number = folder / f"{stem}{ending}", 1
     while os.path.lexists(target) or os.path.lexists(f"{target}.reason"):
         number += 1
-        target = folder / f"{stem}.{number}"
+        target = folder / f"{stem}.{number}{ending}"
     return target
+
+
+def _version(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _kind(mode: int) -> str:

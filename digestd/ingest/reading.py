@@ -9,26 +9,30 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from io import BufferedReader
+from types import MappingProxyType
+from typing import BinaryIO
 
 from digestd.errors import FileRefused
 
 MAX_LINE = 16_000_000  # bytes; a record of a paper with every field at its limit has about 1 MB
 HEAD = 65_536  # bytes that are enough to tell a format
 
-_SIGNATURES = {
-    b"\x1f\x8b": "gzip-compressed",
-    b"PK\x03\x04": "a zip archive or an office document",
-    b"%PDF": "a PDF",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
-}
+_SIGNATURES = MappingProxyType(
+    {
+        b"\x1f\x8b": "gzip-compressed",
+        b"PK\x03\x04": "a zip archive or an office document",
+        b"%PDF": "a PDF",
+        b"\xff\xfe": "UTF-16 text",
+        b"\xfe\xff": "UTF-16 text",
+    }
+)
 
 
-def fingerprint(file: BinaryIO) -> tuple[str, int]:
+def fingerprint(file: BufferedReader) -> tuple[str, int]:
     """Return the SHA-256 of a file's content, in hexadecimal, and its size in bytes; rewinds it."""
     file.seek(0)
-    digest = hashlib.file_digest(cast("Any", file), "sha256").hexdigest()
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
     size = file.tell()
     file.seek(0)
     return digest, size
@@ -57,11 +61,11 @@ def head(file: BinaryIO) -> str:
 def lines(file: BinaryIO) -> Iterator[str]:
     """Yield a file's lines with their ends as they stand, so that a missing last newline can be seen.
 
-    Raises FileRefused at the first line that is not UTF-8 or is longer than MAX_LINE, and for a last one that
-    breaks off within a character.
+    Raises FileRefused at the first line that cannot be read, is not UTF-8 or is longer than MAX_LINE, and for a
+    last one that breaks off within a character.
     """
     number = 0
-    while line := file.readline(MAX_LINE + 1):
+    while line := _line(file):
         number += 1
         if len(line) > MAX_LINE:
             raise FileRefused(f"line {number} is longer than {MAX_LINE:,} bytes")
@@ -73,6 +77,13 @@ def lines(file: BinaryIO) -> Iterator[str]:
             raise FileRefused(
                 f"line {number} is not UTF-8 text: byte {line[error.start]:#04x} at column {error.start + 1}"
             ) from None
+
+
+def _line(file: BinaryIO) -> bytes:
+    try:
+        return file.readline(MAX_LINE + 1)
+    except OSError as error:  # a damaged disk, a network share that went away
+        raise FileRefused(f"it cannot be read to its end: {(error.strerror or str(error)).lower()}") from None
 
 
 def half_written(line: int) -> FileRefused:

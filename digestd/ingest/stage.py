@@ -6,22 +6,35 @@ inbox, where its content is known by its hash and it is archived without being c
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from digestd.errors import FileRefused
 from digestd.ingest import formats, reading
-from digestd.ingest.inbox import Arrival, archive, quarantine, scan, shown, write_durably
+from digestd.ingest.inbox import (
+    Arrival,
+    Changed,
+    archive,
+    beside,
+    quarantine,
+    quarantine_copy,
+    scan,
+    shown,
+    still,
+    write_durably,
+)
 from digestd.model import BadRecord, Paper
 from digestd.store.base import Counts, DigestFile, Papers
 
+UNREADABLE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENOTDIR, errno.ENAMETOOLONG})
 KEPT_BAD_RECORDS = 1_000  # named one by one; a file with more is counted, not listed
 
 
@@ -55,17 +68,14 @@ class FileReport:
     refused: str | None = None
 
 
-class _Changed(Exception):
-    """The file changed while it was read: it is not at rest yet."""
-
-
 def read_file(path: Path, max_bytes: int, name: str | None = None) -> Iterator[Paper | BadRecord]:
-    """Yield the records of one digest file without storing anything.
+    """Yield the records of one digest file without storing anything, as the format `name` if given.
 
-    Raises FileRefused for a file that cannot be taken as a whole.
+    Raises FileRefused for a file that cannot be taken as a whole, FileNotFoundError for one that is not there.
     """
     with _opened(path, max_bytes) as (file, status):
-        yield from _records(file, status, name)
+        kind = _format(file, name)
+        yield from kind.parse(reading.lines(file), _modified(status))
 
 
 def ingest_file(papers: Papers, path: Path, max_bytes: int, now: datetime, name: str | None = None) -> FileReport:
@@ -76,15 +86,18 @@ def ingest_file(papers: Papers, path: Path, max_bytes: int, now: datetime, name:
         return FileReport(shown(path), refused=str(error))
     except FileNotFoundError:
         return FileReport(shown(path), refused="no such file")
-    except _Changed:
+    except Changed:
         return FileReport(shown(path), refused="it changed while it was read")
 
 
 def ingest_given(papers: Papers, path: Path, folders: Folders, now: datetime, name: str | None = None) -> FileReport:
-    """Ingest a file that a person named: it stays where it is, and one that is refused is copied to quarantine."""
+    """Ingest a file that a person named: it stays where it is, and one that is refused is copied to quarantine.
+
+    Of one that is too large only the reason is put there.
+    """
     report = ingest_file(papers, path, folders.max_bytes, now, name)
-    if report.refused and path.is_file() and path.stat().st_size <= folders.max_bytes:
-        quarantine(path, folders.quarantine, report.refused, keep=True)
+    if report.refused and path.is_file():
+        quarantine_copy(path, folders.quarantine, report.refused, folders.max_bytes)
     return report
 
 
@@ -96,41 +109,65 @@ def ingest_inbox(
 ) -> Iterator[FileReport]:
     """Ingest what lies in the inbox and put each file away, yielding a report for each.
 
-    A file that changed within `settle_seconds` is left for the next time, or waited for with `wait`.
+    A file that changed within `settle_seconds` is left for the next time, or waited for with `wait`. A file that
+    cannot be put away stays, and keeps no other from being ingested: the first OSError is raised at the end.
     """
-    for arrival in scan(folders.inbox, time.time()):
-        missing = folders.settle_seconds - arrival.age
-        if missing > 0 and not arrival.refused:
-            if wait is None:
-                continue
-            wait(min(missing, folders.settle_seconds))  # a file from the future waits no longer than a new one
-        report = _take(papers, arrival, folders, clock())
-        if report:
+    trouble: OSError | None = None
+    for arrival in scan(folders.inbox):
+        unrest = 0.0 if arrival.refused else arrival.unrest(folders.settle_seconds, time.time())
+        if unrest and wait is None:
+            continue
+        if unrest and wait is not None:
+            wait(unrest)
+        report = None
+        try:
+            report = _taken(papers, arrival, folders, clock())
+            if report is not None:
+                _put_away(arrival, report, folders, clock().date())
+        except Changed:
+            pass  # another file has the name by now: it is for the next time
+        except OSError as error:
+            if os.path.lexists(arrival.path):  # else somebody took it away
+                trouble = trouble or error
+        if report is not None:
             yield report
+    if trouble is not None:
+        raise trouble
 
 
-def _take(papers: Papers, arrival: Arrival, folders: Folders, now: datetime) -> FileReport | None:
-    path = arrival.path
+def _taken(papers: Papers, arrival: Arrival, folders: Folders, now: datetime) -> FileReport | None:
+    """Ingest what arrived, or say why it is refused; None for a file that is still being written, or gone."""
+    name = shown(arrival.path.name)
     try:
+        still(arrival.path, arrival.status)
         if arrival.refused:
-            raise FileRefused(arrival.refused)
-        report = _ingest(papers, path, folders.max_bytes, now, None)
-    except _Changed:
+            return FileReport(name, refused=arrival.refused)
+        try:
+            return replace(_ingest(papers, arrival.path, folders.max_bytes, now, None, arrival.status), file=name)
+        except FileRefused as error:
+            still(arrival.path, arrival.status)  # half a file is not to be blamed while the other half arrives
+            return FileReport(name, refused=str(error))
+    except (Changed, FileNotFoundError):
         return None
-    except FileNotFoundError:
-        return None  # somebody took it away
-    except FileRefused as error:
-        quarantine(path, folders.quarantine, str(error))
-        return FileReport(shown(path.name), refused=str(error))
-    stored = archive(path, folders.archive, now.date())
+
+
+def _put_away(arrival: Arrival, report: FileReport, folders: Folders, day: date) -> None:
+    """Move a file out of the inbox to where its report says. Its bad records are listed before it goes."""
+    if report.refused:
+        quarantine(arrival.path, folders.quarantine, report.refused, arrival.status)
+        return
     if report.bad:
-        listing = folders.quarantine / f"{stored.name}.bad-records"
-        folders.quarantine.mkdir(parents=True, exist_ok=True)
-        write_durably(listing, "".join(f"line {bad.line}: {bad.reason}: {bad.excerpt}\n" for bad in report.bad_records))
-    return replace(report, file=shown(path.name))
+        listing = beside(folders.quarantine, arrival.path.name, ".bad-records")
+        named = "".join(f"line {bad.line}: {bad.reason}: {bad.excerpt}\n" for bad in report.bad_records)
+        more = report.bad - len(report.bad_records)
+        write_durably(listing, named + (f"and {more} more\n" if more else ""))
+    archive(arrival.path, folders.archive, day, arrival.status)
 
 
-def _ingest(papers: Papers, path: Path, max_bytes: int, now: datetime, name: str | None) -> FileReport:
+def _ingest(
+    papers: Papers, path: Path, max_bytes: int, now: datetime, name: str | None, seen: os.stat_result | None = None
+) -> FileReport:
+    """Take the papers of a file, all or none. With `seen` that very file is meant: no link is followed to another."""
     bad: list[BadRecord] = []
     count = 0
 
@@ -148,13 +185,14 @@ def _ingest(papers: Papers, path: Path, max_bytes: int, now: datetime, name: str
         if not found:
             first = f": line {bad[0].line}: {bad[0].reason}" if bad else ""
             raise FileRefused(f"no paper was found in it{first}")
-        _still(path, status)
+        with suppress(FileNotFoundError):  # its name is gone, its content is whole
+            still(path.resolve() if seen is None else path, status)
 
-    with _opened(path, max_bytes) as (file, status):
+    with _opened(path, max_bytes, follow=seen is None) as (file, status):
         sha256, size = reading.fingerprint(file)
         if papers.ingested(sha256):
             return FileReport(shown(path), repeated=True)
-        kind = formats.named(name) if name else formats.detect(reading.head(file))
+        kind = _format(file, name)
         described = DigestFile(shown(path.name), kind.NAME, size, sha256)
         records = kind.parse(reading.lines(file), _modified(status))
         counts: Counts | None = papers.add_file(described, good(records), lambda: count, now)
@@ -165,20 +203,19 @@ def _ingest(papers: Papers, path: Path, max_bytes: int, now: datetime, name: str
     )
 
 
-def _records(file: BinaryIO, status: os.stat_result, name: str | None) -> Iterator[Paper | BadRecord]:
+def _format(file: BufferedReader, name: str | None) -> formats.Format:
     head = reading.head(file)
-    kind = formats.named(name) if name else formats.detect(head)
-    yield from kind.parse(reading.lines(file), _modified(status))
+    return formats.named(name) if name else formats.detect(head)
 
 
 @contextmanager
-def _opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, os.stat_result]]:
+def _opened(path: Path, max_bytes: int, *, follow: bool = True) -> Iterator[tuple[BufferedReader, os.stat_result]]:
     """Open a regular file and no other, without waiting for the other end of a pipe."""
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW))
     except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
         raise FileRefused(f"it cannot be read: {(error.strerror or str(error)).lower()}") from None
     status = os.fstat(handle)
     if not stat.S_ISREG(status.st_mode):
@@ -188,16 +225,6 @@ def _opened(path: Path, max_bytes: int) -> Iterator[tuple[BinaryIO, os.stat_resu
         if status.st_size > max_bytes:
             raise FileRefused(f"it is too large: {status.st_size:,} bytes, at most {max_bytes:,} are taken")
         yield file, status
-
-
-def _still(path: Path, before: os.stat_result) -> None:
-    """Raise _Changed when the file of that name is not the one that was opened, or grew since."""
-    try:
-        now = path.stat()
-    except FileNotFoundError:
-        return
-    if (now.st_ino, now.st_size, now.st_mtime_ns) != (before.st_ino, before.st_size, before.st_mtime_ns):
-        raise _Changed
 
 
 def _modified(status: os.stat_result) -> date:

@@ -217,7 +217,10 @@ def test_formats_any_text_is_papers_bad_records_or_refused(text: str) -> None:
         (b"Daily Papers\n\ncaf\xe9\n", "line 3 is not UTF-8 text: byte 0xe9 at column 4"),
         (b"hello world\n", "its format is not known; tried jsonl, huggingface"),
         (b'{"title": "One"}\n{"title": "Tw', "breaks off in the middle of line 2"),
-        (f"{HEAD}A Title\n\n{PROSE} And then it stops in the mid".encode(), "breaks off in the middle of the paper"),
+        (
+            f"{HEAD}A Title\n\n{PROSE} And then it stops in the mid".encode(),
+            "breaks off in the middle of line 7; it looks half-written",
+        ),
         (f"{HEAD}A Title that".encode(), "breaks off"),
     ],
 )

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.inbox_room import drop, ingest, names
 from support.world import World, papers
 
 from digestd.errors import DigestdError
 from digestd.ingest import inbox
-from digestd.ingest.stage import FileReport, ingest_given
+from digestd.ingest.stage import ingest_given
 from digestd.service import build
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.close()
-
-
-def drop(world: World, name: str | bytes, content: str = papers("One")) -> Path:
-    path = world.settings.paths.inbox / os.fsdecode(name)
-    path.write_text(content)
-    return path
-
-
-def ingest(world: World) -> list[FileReport]:
-    return list(world.rounds.ingest(wait=lambda _: None))
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if path.is_file() or path.is_symlink())
 
 
 def test_inbox_good_file_is_archived_by_day_and_counted_once(world: World) -> None:

@@ -85,7 +85,8 @@ def _object(line: str) -> dict[str, Any] | str:
     try:
         record = json.loads(line)
     except json.JSONDecodeError as error:
-        return f"not valid JSON: {error.msg.lower()} at column {error.colno}"
+        said = error.msg.removesuffix(" at").lower()
+        return f"not valid JSON: {said} at column {error.colno}"
     except RecursionError:
         return "not usable JSON: nested too deeply"
     except ValueError:
