@@ -7,7 +7,7 @@ redirect. The token in the address is the only key, so it is neither logged nor 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from digestd.errors import StoreError
+from digestd.errors import NotFound, StoreError
 from digestd.store.base import Store
 from digestd.web import wording
 from digestd.web.choices import choice_of
@@ -36,9 +36,10 @@ STORE_SECONDS = 10.0  # mail programs do not wait much longer for a one-click PO
 HEALTH_SECONDS = 2.0
 RETRY_SECONDS = 60
 
-# Every refusal of a token takes this long. To find that a number names nobody is faster than to find that a proof
-# is wrong; both take well under a millisecond.
+# Every refusal of a token takes this long: to find that a number names nobody is 0.2 ms faster than to find that a
+# proof is wrong.
 REFUSAL_SECONDS = 0.02
+TIMER_SECONDS = 0.001  # what the event loop's timers are rounded to
 
 log = structlog.get_logger("digestd")
 
@@ -52,8 +53,7 @@ def application(store: Store, clock: Callable[[], datetime], root_path: str = ""
     pages = _Pages(store, clock)
     app = Starlette(
         routes=[
-            Route("/u/{token:path}", pages.show, methods=["GET"]),
-            Route("/u/{token:path}", pages.choose, methods=["POST"]),
+            Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
             Route("/healthz", pages.health, methods=["GET"]),
         ],
         exception_handlers={HTTPException: pages.refused, StoreError: pages.failed},
@@ -82,20 +82,24 @@ class _Pages:
             "X-Robots-Tag": "noindex",
         }
 
-    async def show(self, request: Request) -> Response:
-        """Answer GET and HEAD of a reader's page."""
+    async def reader(self, request: Request) -> Response:
+        """Answer for a reader's own page. One route for all its methods, so that a 405 can name them."""
+        return await (self._choose(request) if request.method == "POST" else self._show(request))
+
+    async def _show(self, request: Request) -> Response:
         refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
-        stored = await self._threads.run(partial(self._subscriptions.opened, request.path_params["token"]))
-        if stored is None:
+        try:
+            stored = await self._threads.run(partial(self._subscriptions.opened, request.path_params["token"]))
+        except NotFound:
             return await self._not_found(refuse_at)
         return self._page(wording.subscription(stored))
 
-    async def choose(self, request: Request) -> Response:
-        """Answer POST to a reader's page: a mail program's one click, or a button."""
+    async def _choose(self, request: Request) -> Response:
         choice = choice_of(request.headers.get("Content-Type", ""), await _body(request))
         refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
-        made = await self._threads.run(partial(self._subscriptions.choose, request.path_params["token"], choice))
-        if made is None:
+        try:
+            made = await self._threads.run(partial(self._subscriptions.choose, request.path_params["token"], choice))
+        except NotFound:
             return await self._not_found(refuse_at)
         if not made.allowed:
             return self._page(wording.subscription(made.subscriber), HTTPStatus.CONFLICT)
@@ -128,11 +132,25 @@ class _Pages:
         return self._page(wording.notice(status), status, {"Retry-After": str(RETRY_SECONDS)})
 
     async def _not_found(self, at: float) -> Response:
-        await asyncio.sleep(at - asyncio.get_running_loop().time())
+        await _until(at)
         return self._page(wording.notice(HTTPStatus.NOT_FOUND), HTTPStatus.NOT_FOUND)
 
-    def _page(self, page: wording.Page, status: int = HTTPStatus.OK, headers: object = None) -> Response:
-        return HTMLResponse(self._renderer.html(page), status, headers)  # type: ignore[arg-type]
+    def _page(
+        self, page: wording.Page, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
+    ) -> Response:
+        return HTMLResponse(self._renderer.html(page), status, headers)
+
+
+async def _until(moment: float) -> None:
+    """Wait for a moment of the loop's clock, more exactly than by a timer.
+
+    A timer waits for whole milliseconds from when it is set, and so hands on the fraction that was used up before;
+    the last of them is passed turn by turn.
+    """
+    loop = asyncio.get_running_loop()
+    await asyncio.sleep(moment - loop.time() - TIMER_SECONDS)
+    while loop.time() < moment:  # noqa: ASYNC110 - there is no event to wait for, only the clock
+        await asyncio.sleep(0)
 
 
 async def _body(request: Request) -> bytes:

@@ -5,6 +5,7 @@ It stands outside all else, so that also an unknown path, a wrong method and a d
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import structlog
@@ -26,7 +27,7 @@ class Guard:
         self._failed = failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request (ASGI 3)."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -36,7 +37,9 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                MutableHeaders(raw=message["headers"]).update(self._headers)
+                headers = MutableHeaders(raw=list(message["headers"]))
+                headers.update(self._headers)
+                message["headers"] = headers.raw
             await send(message)
 
         if self._root_path:
@@ -45,6 +48,9 @@ class Guard:
             await self._app(scope, receive, send_guarded)
         except ClientDisconnect:
             return  # in the middle of the body: nothing was asked for yet, and nobody is there to be told
+        except asyncio.CancelledError:  # uvicorn's way to end what is still in hand when it stops
+            if not started:
+                await self._failed(scope, receive, send_guarded)
         except Exception:
             log.exception("web-failed", error="unexpected")  # without the path: the token is in it
             if started:

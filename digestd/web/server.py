@@ -39,7 +39,8 @@ async def serve_web(
         ws="none",
         lifespan="off",
         log_config=None,
-        access_log=False,  # it would write every token down
+        log_level="warning",
+        access_log=False,  # it would write every token down; the level keeps it away from handlers of others too
         server_header=False,
         proxy_headers=False,  # nobody asks who the client is
         limit_concurrency=CONNECTIONS,

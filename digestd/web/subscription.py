@@ -1,6 +1,6 @@
 """A reader's own subscription, opened by the token in their mail. Synchronous: it is called in a thread.
 
-A token that does not open anything gives None, whoever it names.
+A token that opens nothing is NotFound, whoever it names.
 """
 
 from __future__ import annotations
@@ -36,27 +36,23 @@ class Subscriptions:
         # Without it a pause that was decided on just before an unsubscription could be written just after it.
         self._turn = threading.Lock()
 
-    def opened(self, token: str) -> StoredSubscriber | None:
-        """Return whom a token belongs to, None for one that is not whole or names nobody. Raises StoreError."""
+    def opened(self, token: str) -> StoredSubscriber:
+        """Return whom a token belongs to. Raises NotFound for one that is not whole or names nobody; StoreError."""
         parts = read_unsubscribe_token(token)
         if parts is None or parts.subscriber > _LARGEST_NUMBER:
-            return None
-        key = self._store.editions.key()
-        try:
-            stored = self._store.subscribers.numbered(parts.subscriber)
-        except NotFound:
-            return None
-        return stored if parts.check(key, stored.subscriber.email) else None
+            raise NotFound("this is no token")
+        stored = self._store.subscribers.numbered(parts.subscriber)
+        if not parts.check(self._store.editions.key(), stored.subscriber.email):
+            raise NotFound("this token was not made by this store")
+        return stored
 
-    def choose(self, token: str, choice: Choice) -> Made | None:
-        """Make a reader's choice, durably; again and again gives the same. Raises StoreError, StoreBusy.
+    def choose(self, token: str, choice: Choice) -> Made:
+        """Make a reader's choice, durably; again and again gives the same.
 
-        Returns None for a token that `opened` refuses.
+        Raises NotFound as `opened` does, StoreBusy and StoreError.
         """
         with self._turn:
             stored = self.opened(token)
-            if stored is None:
-                return None
             state = next_state(choice, stored.subscriber.state, stored.state_by)
             if state is None:
                 return Made(stored, allowed=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 
 from digestd.model import Origin, SubscriberState
 from digestd.store.base import StoredSubscriber
@@ -11,7 +12,7 @@ from digestd.web.choices import Choice, offered
 
 LONGEST_DOMAIN = 60  # characters; a real one is shorter, and a page must not be made of one
 
-_LABELS = {Choice.UNSUBSCRIBE: "Unsubscribe", Choice.PAUSE: "Pause", Choice.RESUME: "Resume"}
+_LABELS = MappingProxyType({Choice.UNSUBSCRIBE: "Unsubscribe", Choice.PAUSE: "Pause", Choice.RESUME: "Resume"})
 _ASK = "To get papers again, ask whoever sends these mails: an answer to any of them arrives there."
 
 
@@ -84,7 +85,7 @@ def _said(state: SubscriberState, by: Origin, made: Choice | None) -> tuple[str,
         case SubscriberState.ACTIVE:
             return (
                 "Unsubscribe from these mails?",
-                "You have papers sent to you by mail. One click, and nothing more will be sent.",
+                "You get papers by mail. One click, and nothing more will be sent.",
                 ("A pause keeps your search words. The link in any of your mails ends it whenever you like.",),
             )
         case SubscriberState.PAUSED:

@@ -1,0 +1,150 @@
+"""The web application over a real store, served on a free port of loopback, and a client that shows every octet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from support.pages import Page
+from support.store_room import MONDAY, StoreRoom, profile
+
+from digestd.model import Origin, SubscriberState
+from digestd.publish.tokens import unsubscribe_token
+from digestd.store.base import Store
+from digestd.web.app import application
+from digestd.web.server import serve_web
+
+READER = "reader@example.org"
+FORM = "application/x-www-form-urlencoded"
+LATER = MONDAY + timedelta(hours=3)
+WAIT = 10.0  # seconds; nothing here takes one
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer. `headers` in order, names in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        """Return a header's only value, None without one."""
+        values = [value for key, value in self.headers if key == name.lower()]
+        assert len(values) <= 1, f"{name} stands there {len(values)} times"
+        return values[0] if values else None
+
+    @property
+    def page(self) -> Page:
+        """The body as a browser takes it apart."""
+        return Page(self.body.decode())
+
+    @property
+    def words(self) -> str:
+        """What a person reads on the page."""
+        return self.page.text("main")
+
+    @property
+    def buttons(self) -> list[str]:
+        """The values of the page's buttons, in order."""
+        return [value or "" for name, value in self.page.attributes if name == "value"]
+
+
+class Site:
+    """A served application, and one subscriber whose page it is."""
+
+    def __init__(self, room: StoreRoom, port: int, token: str) -> None:
+        self.room = room
+        self.port = port
+        self.token = token
+
+    @property
+    def path(self) -> str:
+        """The path of the reader's own page."""
+        return f"/u/{self.token}"
+
+    @property
+    def state(self) -> tuple[SubscriberState, Origin]:
+        """The reader's state, and who put them there."""
+        stored = self.room.store.subscribers.find(READER)
+        return stored.subscriber.state, stored.state_by
+
+    async def get(self, path: str | None = None, method: str = "GET", **headers: str) -> Answer:
+        """Ask for a page; the reader's own unless told otherwise."""
+        return await self.ask(method, path or self.path, b"", **headers)
+
+    async def post(self, body: bytes = b"", kind: str = FORM, path: str | None = None, **headers: str) -> Answer:
+        """Post to a page."""
+        named = {"Content-Type": kind} if kind else {}
+        return await self.ask("POST", path or self.path, body, **named, Content_Length=str(len(body)), **headers)
+
+    async def press(self, action: str) -> Answer:
+        """Press a button of the page."""
+        return await self.post(f"action={action}".encode())
+
+    async def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Answer:
+        """Send one request over a connection of its own. An underscore in a header's name is a hyphen."""
+        named = {"Host": "papers.example.org", "Connection": "close"}
+        named |= {name.replace("_", "-"): value for name, value in headers.items()}
+        lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in named.items()), "", ""]
+        return await self.exchange("\r\n".join(lines).encode("latin-1") + body)
+
+    async def exchange(self, octets: bytes) -> Answer:
+        """Send octets as they are, and read the answer until the server closes."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(octets)
+            await writer.drain()
+            return read_answer(await asyncio.wait_for(reader.read(), WAIT))
+        finally:
+            writer.close()
+
+
+def read_answer(octets: bytes) -> Answer:
+    """Take an answer apart. Its body is what stands after the empty line."""
+    head, _, body = octets.partition(b"\r\n\r\n")
+    status, *lines = head.decode("latin-1").split("\r\n")
+    pairs = (line.partition(": ") for line in lines)
+    return Answer(int(status.split()[1]), tuple((name.lower(), value) for name, _, value in pairs), body)
+
+
+def token_of(room: StoreRoom, email: str) -> str:
+    """Return the token that mails to this person carry."""
+    stored = room.store.subscribers.find(email)
+    return unsubscribe_token(room.store.editions.key(), stored.pk, stored.subscriber.email)
+
+
+@asynccontextmanager
+async def served(app: Any) -> AsyncIterator[int]:
+    """Serve an application as the daemon does; yields the port."""
+    stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve_web(app, "127.0.0.1", 0, stop, port.set_result))
+    try:
+        yield await asyncio.wait_for(port, WAIT)
+    finally:
+        stop.set()
+        await asyncio.wait_for(serving, WAIT)
+
+
+@asynccontextmanager
+async def site_of(folder: Path, instead: Store | None = None, root_path: str = "") -> AsyncIterator[Site]:
+    """Serve the pages of a new store, or those of another store `instead`, with one reader in it."""
+    room = StoreRoom(folder / "digestd.db")
+    try:
+        room.subscribe(READER, profile())
+        app = application(instead or room.store, lambda: LATER, root_path)
+        async with served(app) as port:
+            yield Site(room, port, token_of(room, READER))
+    finally:
+        room.store.close()
+
+
+def quoted(token: str) -> str:
+    """Return the path of a token's page, whatever characters the token is made of."""
+    return "/u/" + quote(token, safe="", errors="surrogatepass")
