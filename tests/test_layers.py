@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up; a file imports from its own layer or from below.
 LAYERS = (
-    {"errors", "model", "resources", "toml_places", "config", ""},
+    {"errors", "model", "resources", "toml_places", "toml_file", "config", ""},
     {"match"},
     {
         "ingest.identity",
@@ -31,6 +31,7 @@ LAYERS = (
     {"cli", "__main__"},
 )
 APART = {("match", "publish"), ("store", "web"), ("store", "deliver"), ("web", "deliver"), ("deliver", "web")}
+MUTABLE = {"dict", "list", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
 IMPURE = {"sqlite3", "asyncio", "socket", "time", "random", "secrets", "subprocess", "threading"}
 PURE = ("match", "model", "errors", "toml_places", "ingest.identity", "ingest.formats", "deliver.policy", "publish")
 SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "PRAGMA ", "BEGIN")
@@ -89,7 +90,7 @@ def test_layer_of_a_file_is_not_below_what_it_imports(path: Path) -> None:
 def test_layer_pure_file_does_no_io_and_reads_no_clock(path: Path) -> None:
     assert not set(imports(path)) & IMPURE
     names = {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
-    assert not names & {"datetime.now", "date.today", "time.time", "os.environ", "datetime.utcnow"}
+    assert not {name for name in names if name.endswith((".now", ".today", ".utcnow", ".environ", ".getenv"))}
 
 
 @pytest.mark.parametrize("path", FILES, ids=room)
@@ -106,7 +107,9 @@ def test_layer_file_is_short_and_keeps_no_state(path: Path) -> None:
     for node in ast.parse(source).body:
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
         is_names = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
-        assert is_names or not isinstance(value, ast.List | ast.Set | ast.ListComp | ast.DictComp), ast.unparse(node)
+        called = ast.unparse(value.func).rpartition(".")[2] if isinstance(value, ast.Call) else ""
+        displayed = isinstance(value, ast.List | ast.Set | ast.Dict | ast.ListComp | ast.SetComp | ast.DictComp)
+        assert is_names or not (displayed or called in MUTABLE), ast.unparse(node)
 
 
 def test_layer_only_build_and_demo_make_a_real_store() -> None:

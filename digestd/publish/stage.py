@@ -104,8 +104,7 @@ def publish(
 ) -> PublishReport:
     """Compose and store every edition that is due. `progress` is told the subscribers of each batch.
 
-    `stop` is asked before each batch; once it says yes, what is left stays due. Before the first paper ever
-    nothing is composed: a daemon that is set up and then fed would else use up everybody's first issue on nothing.
+    `stop` is asked before each batch; once it says yes, what is left stays due.
     """
     now = _kept(now)
     news = _News(store, now)

@@ -25,7 +25,7 @@ def test_query_on_random_papers_agrees_with_the_reference(seed: int) -> None:
     assert _pairs_that_hit(Random(seed), queries=12, papers=12) > 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seeds)
 def test_query_on_ever_new_papers_agrees_with_the_reference(seed: int) -> None:
     _pairs_that_hit(Random(seed), queries=4, papers=4)
@@ -45,7 +45,7 @@ def _pairs_that_hit(random: Random, queries: int, papers: int) -> int:
     return hits
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(seeds)
 def test_index_on_random_profiles_agrees_with_trying_every_query(seed: int) -> None:
     random = Random(seed)
@@ -85,7 +85,7 @@ def _tried(wanted: Wanted, paper: Paper) -> Match | None:
     return Match(tuple(texts), round(score, 4)) if texts and round(score, 4) >= wanted.min_score else None
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(seeds)
 def test_query_printed_and_parsed_is_the_same_query(seed: int) -> None:
     query = random_queries.query(Random(seed))

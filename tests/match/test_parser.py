@@ -184,7 +184,7 @@ def test_query_of_hostile_text_is_read_or_refused(text: str) -> None:
     _read_or_refused(text)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(st.text(max_size=80) | st.text(alphabet='ab ()"-=*:~+\\{$^AND ORTNE/5title“”\u0301', max_size=60))
 def test_query_of_arbitrary_text_is_read_or_refused(text: str) -> None:
     _read_or_refused(text)

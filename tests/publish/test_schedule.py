@@ -115,6 +115,12 @@ def test_daily_slots_over_a_skipped_day_leave_it_out(zone: str, skipped: date, h
     assert [wall(slot.at, ZoneInfo(zone)).time() for slot in slots] == [profile.at] * 6
 
 
+def test_daily_slot_that_moves_to_the_next_day_is_still_its_own_days() -> None:
+    profile = _profile("America/Toronto", "23:45")  # on 30 March 1919 the clocks went from 23:30 to 00:30
+    slots = _slots(profile, datetime(1919, 3, 29, 12, tzinfo=UTC), datetime(1919, 4, 1, 12, tzinfo=UTC))
+    assert [slot.issue for slot in slots] == ["daily:1919-03-29", "daily:1919-03-30", "daily:1919-03-31"]
+
+
 def test_weekly_slot_on_a_skipped_day_comes_after_the_gap() -> None:
     profile = _profile("Pacific/Apia", "08:00", Cadence.WEEKLY, "----f--")
     friday = datetime(2011, 12, 30, 10, 0, tzinfo=UTC)  # midnight of Saturday there: there was no Friday
@@ -179,7 +185,7 @@ def _moments(draw: st.DrawFn) -> tuple[str, datetime]:
     return zone, moment + timedelta(seconds=draw(st.integers(-2 * 86_400, 2 * 86_400)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(_moments(), _HOURS, _LETTERS, st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]))
 def test_slots_in_any_zone_at_any_moment_enclose_it_and_are_in_order(
     place: tuple[str, datetime], hour: time, chosen: list[bool], cadence: Cadence
@@ -194,14 +200,14 @@ def test_slots_in_any_zone_at_any_moment_enclose_it_and_are_in_order(
     assert latest(profile, after.at) == after
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(_moments(), _HOURS)
 def test_instant_in_any_zone_on_any_day_agrees_with_brute_force(place: tuple[str, datetime], hour: time) -> None:
     zone, now = place
     assert instant(now.date(), hour, ZoneInfo(zone)) == first_instant(now.date(), hour, ZoneInfo(zone))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_moments(), _HOURS)
 def test_daily_slots_in_any_zone_are_those_of_its_days(place: tuple[str, datetime], hour: time) -> None:
     zone, now = place

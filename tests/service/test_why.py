@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,9 @@ def room(tmp_path: Path) -> Iterator[StoreRoom]:
         yield made
 
 
-def _ask(room: StoreRoom, number: int = 1, now: object = MONDAY) -> Why:
+def _ask(room: StoreRoom, number: int = 1, now: datetime = MONDAY) -> Why:
     (paper,) = room.store.papers.find(work(number).id)
-    return why(room.store, room.store.subscribers.find(ADA), paper, now)  # type: ignore[arg-type]
+    return why(room.store, room.store.subscribers.find(ADA), paper, now)
 
 
 def _sent(room: StoreRoom) -> None:
