@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up; a file imports from its own layer or from below.
 LAYERS = (
-    {"errors", "model", "resources", "toml_places", "toml_file", "config", ""},
+    {"errors", "model", "resources", "config", ""},
     {"match"},
     {
         "ingest.identity",
@@ -33,7 +33,7 @@ LAYERS = (
 APART = {("match", "publish"), ("store", "web"), ("store", "deliver"), ("web", "deliver"), ("deliver", "web")}
 MUTABLE = {"dict", "list", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
 IMPURE = {"sqlite3", "asyncio", "socket", "time", "random", "secrets", "subprocess", "threading"}
-PURE = ("match", "model", "errors", "toml_places", "ingest.identity", "ingest.formats", "deliver.policy", "publish")
+PURE = ("match", "model", "errors", "config.places", "ingest.identity", "ingest.formats", "deliver.policy", "publish")
 SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "PRAGMA ", "BEGIN")
 
 

@@ -13,14 +13,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from digestd.config import Address, ClockText, Settings, Strict, Zone, address, clock
+from digestd.config.places import Path as Location
+from digestd.config.places import Places
+from digestd.config.toml_file import explain, read_toml
 from digestd.errors import ConfigError, QueryError
 from digestd.match.query import parse_query
 from digestd.match.text import clean
 from digestd.model import Cadence, Profile, Subscriber, Weekday, WeightedQuery, canonical_address
 from digestd.store.base import Roster
-from digestd.toml_file import explain, read_toml
-from digestd.toml_places import Path as Location
-from digestd.toml_places import Places
 
 MAX_QUERIES = 200  # in one profile, of each kind
 

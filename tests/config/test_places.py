@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digestd.toml_places import Path, Place, Places
+from digestd.config.places import Path, Place, Places
 
 
 def offset(text: str, place: Place | None) -> int:

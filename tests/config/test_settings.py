@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digestd.config import Mail, Settings, Smtp, address, clock, find, load, timezone
+from digestd.config.places import Places
 from digestd.errors import ConfigError
 from digestd.resources import mail_templates, shipped
-from digestd.toml_places import Places
 
 GOOD = '[smtp]\nhost = "relay"\n[mail]\nfrom_address = "a@example.org"\n'
 

@@ -8,18 +8,12 @@ values of secrets never show.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from datetime import time
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,162 +22,16 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from digestd.config.kinds import nearest
+from digestd.config.places import Places
+from digestd.config.tables import Ingest, Mail, Matching, Paths, Schedule, Smtp, Web
+from digestd.config.toml_file import explain, problem, read_toml
 from digestd.errors import ConfigError
-from digestd.toml_file import explain, problem, read_toml
-from digestd.toml_places import Places
 
 PREFIX = "DIGESTD_"
 _TOML = "_toml"  # by which `load` hands the file's values to its source
 DEFAULT_FILES = (Path("config/digestd.toml"), Path("/etc/digestd/digestd.toml"))
 CREDENTIALS = MappingProxyType({"digestd_smtp_password": ("smtp", "password")})
-_DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")  # the list-id of RFC 2919, without its phrase
-_HOST = r"^[A-Za-z0-9._:-]+$"  # a name, or an address of either kind
-
-
-def address(text: str) -> str:
-    """Return a mail address as it may be mailed to.
-
-    Raises ValueError with a sentence. Beyond email-validator it refuses what that lets pass: encoded-words,
-    and local parts of more than 64 octets (RFC 5321 4.5.3.1.1).
-    """
-    try:
-        checked = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
-    except EmailNotValidError as error:
-        raise ValueError(f"{text!r} is not an e-mail address: {error}") from None
-    if "=?" in checked.local_part or len(checked.local_part.encode()) > 64:
-        raise ValueError(f"{text!r} is not an e-mail address that can be mailed to")
-    return checked.normalized
-
-
-def timezone(name: str) -> str:
-    """Return an IANA time zone name as it is. Raises ValueError naming the nearest known zone."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):  # listing every zone costs 50 ms: only to say which was meant
-        raise ValueError(f"{name!r} is not a time zone{nearest(name, available_timezones())}") from None
-    return name
-
-
-def clock(text: str) -> time:
-    """Return an `HH:MM` hour of the day. Raises ValueError."""
-    hour, colon, minute = text.partition(":")
-    if colon and len(minute) == 2 and (hour + minute).isascii() and (hour + minute).isdigit():
-        try:
-            return time(int(hour), int(minute))
-        except ValueError:
-            pass
-    raise ValueError(f"{text!r} is not an hour of the day such as 08:00")
-
-
-def nearest(word: str, known: object) -> str:
-    """Return `; did you mean x?` for the nearest of the known words, or nothing."""
-    words = [str(entry) for entry in known] if isinstance(known, (set, frozenset, list, tuple, dict)) else []
-    found = get_close_matches(word, words, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]}?" if found else ""
-
-
-def _public_url(text: str) -> str:
-    parts = urlsplit(text)
-    sound = text.isascii() and text.isprintable() and " " not in text and len(text) <= 300
-    if text and not (sound and parts.scheme in ("https", "http") and parts.hostname and "@" not in parts.netloc):
-        raise ValueError(f"{text[:80]!r} is not an address such as https://papers.example.org")
-    return text.rstrip("/")
-
-
-def _one_line(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("holds a line break or another control character")
-    return text
-
-
-def _list_id(text: str) -> str:
-    if text and not _DOTTED.fullmatch(text):
-        raise ValueError(f"{text[:80]!r} is not a list's name such as papers.example.org")
-    return text
-
-
-def _clock_text(text: str) -> str:
-    clock(text)
-    return text
-
-
-Address = Annotated[str, AfterValidator(address)]
-Zone = Annotated[str, AfterValidator(timezone)]
-ClockText = Annotated[str, AfterValidator(_clock_text)]
-OneLine = Annotated[str, AfterValidator(_one_line)]
-
-
-class Strict(BaseModel):
-    """A table of a TOML file, in which an unknown key is a mistake."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
-
-
-class Paths(Strict):
-    """Where files lie; relative ones are relative to the configuration file."""
-
-    inbox: Path = Path("var/inbox")
-    archive: Path = Path("var/archive")
-    quarantine: Path = Path("var/quarantine")
-    database: Path = Path("var/digestd.db")
-    templates: Path | None = None
-
-
-class Ingest(Strict):
-    """Limits of a digest file."""
-
-    max_file_mb: int = Field(100, ge=1, le=10_000)
-    settle_seconds: float = Field(1.0, ge=0, le=3600)
-
-
-class Smtp(Strict):
-    """The relay that takes the mail."""
-
-    host: str = Field(min_length=1, pattern=_HOST)
-    port: int | None = Field(None, ge=1, le=65535)
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: str = ""
-    password: SecretStr = SecretStr("")
-    password_file: Path | None = None
-    connections: int = Field(4, ge=1, le=100)
-    on_uncertain: Literal["resend", "hold"] = "resend"
-
-    @property
-    def port_in_use(self) -> int:
-        """The port, or the usual one of the kind of TLS (RFC 8314, RFC 6409)."""
-        return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.tls]
-
-
-class Mail(Strict):
-    """Who the mail comes from."""
-
-    from_address: Address
-    from_name: OneLine = "Papers for you"
-    reply_to: Address | None = None
-    list_id: Annotated[str, AfterValidator(_list_id)] = ""
-    public_url: Annotated[str, AfterValidator(_public_url)] = ""
-
-
-class Schedule(Strict):
-    """When things happen, for those who did not say otherwise."""
-
-    tick_seconds: float = Field(20.0, ge=0.1, le=3600)
-    timezone: Zone = "UTC"
-    at: ClockText = "08:00"
-
-
-class Web(Strict):
-    """Where `serve` answers the links of the mails; without a port it does not."""
-
-    host: str = Field("127.0.0.1", min_length=1, pattern=_HOST)
-    port: int | None = Field(None, ge=1, le=65535)
-
-
-class Matching(Strict):
-    """Caps for profiles that set none."""
-
-    max_papers: int = Field(20, ge=1, le=200)
-    min_score: float = Field(0.0, ge=0, allow_inf_nan=False)
 
 
 class _FromToml(PydanticBaseSettingsSource):

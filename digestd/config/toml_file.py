@@ -14,9 +14,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from digestd.config.places import Path as Location
+from digestd.config.places import Places
 from digestd.errors import ConfigError
-from digestd.toml_places import Path as Location
-from digestd.toml_places import Places
 
 MAX_BYTES = 64_000_000  # a million subscribers in one file are about 50 MB
 # Where pydantic's own words are those of Python, not of a file.

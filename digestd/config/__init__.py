@@ -1,0 +1,28 @@
+"""What the operator says: `tables` holds every key, `kinds` the values they share, `load` reads and checks it all.
+
+`toml_file` and `places` read TOML so that each mistake is said with its line and column.
+"""
+
+from digestd.config.kinds import Address, ClockText, Zone, address, clock, timezone
+from digestd.config.load import Settings, find, load
+from digestd.config.tables import Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
+
+__all__ = [
+    "Address",
+    "ClockText",
+    "Ingest",
+    "Mail",
+    "Matching",
+    "Paths",
+    "Schedule",
+    "Settings",
+    "Smtp",
+    "Strict",
+    "Web",
+    "Zone",
+    "address",
+    "clock",
+    "find",
+    "load",
+    "timezone",
+]

@@ -1,0 +1,83 @@
+"""The tables of the configuration file: each key with its kind, its bounds and its default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+
+from digestd.config.kinds import HOST, Address, ClockText, ListId, OneLine, PublicUrl, Zone
+
+
+class Strict(BaseModel):
+    """A table of a TOML file, in which an unknown key is a mistake."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Paths(Strict):
+    """Where files lie; relative ones are relative to the configuration file."""
+
+    inbox: Path = Path("var/inbox")
+    archive: Path = Path("var/archive")
+    quarantine: Path = Path("var/quarantine")
+    database: Path = Path("var/digestd.db")
+    templates: Path | None = None
+
+
+class Ingest(Strict):
+    """Limits of a digest file."""
+
+    max_file_mb: int = Field(100, ge=1, le=10_000)
+    settle_seconds: float = Field(1.0, ge=0, le=3600)
+
+
+class Smtp(Strict):
+    """The relay that takes the mail."""
+
+    host: str = Field(min_length=1, pattern=HOST)
+    port: int | None = Field(None, ge=1, le=65535)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    username: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    connections: int = Field(4, ge=1, le=100)
+    on_uncertain: Literal["resend", "hold"] = "resend"
+
+    @property
+    def port_in_use(self) -> int:
+        """The port, or the usual one of the kind of TLS (RFC 8314, RFC 6409)."""
+        return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.tls]
+
+
+class Mail(Strict):
+    """Who the mail comes from."""
+
+    from_address: Address
+    from_name: OneLine = "Papers for you"
+    reply_to: Address | None = None
+    list_id: ListId = ""
+    public_url: PublicUrl = ""
+
+
+class Schedule(Strict):
+    """When things happen, for those who did not say otherwise."""
+
+    tick_seconds: float = Field(20.0, ge=0.1, le=3600)
+    timezone: Zone = "UTC"
+    at: ClockText = "08:00"
+
+
+class Web(Strict):
+    """Where `serve` answers the links of the mails; without a port it does not."""
+
+    host: str = Field("127.0.0.1", min_length=1, pattern=HOST)
+    port: int | None = Field(None, ge=1, le=65535)
+
+
+class Matching(Strict):
+    """Caps for profiles that set none."""
+
+    max_papers: int = Field(20, ge=1, le=200)
+    min_score: float = Field(0.0, ge=0, allow_inf_nan=False)

@@ -1,0 +1,61 @@
+"""What every room may ask of the store, and what each method promises.
+
+The methods are synchronous. One that changes something is one transaction: it happened whole and survives a
+power cut when it returns, and did not happen at all when it raises. Any of them may raise `StoreBusy` (another
+process holds the write lock for too long) or `StoreError` (the disk or the database failed).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
+from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
+from digestd.store.base.papers import Counts, DigestFile, Papers
+from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers, SyncReport
+
+__all__ = [
+    "Advance",
+    "Claim",
+    "Composed",
+    "ComposedSection",
+    "Counts",
+    "DigestFile",
+    "DueProfile",
+    "DueSubscriber",
+    "Editions",
+    "LedgerRow",
+    "Outbox",
+    "OutboxRow",
+    "Papers",
+    "Roster",
+    "Saved",
+    "Store",
+    "StoredSubscriber",
+    "Subscribers",
+    "SyncReport",
+    "Transition",
+]
+
+
+class Store(Protocol):
+    """The four parts of a store."""
+
+    @property
+    def papers(self) -> Papers:
+        """The papers."""
+
+    @property
+    def subscribers(self) -> Subscribers:
+        """The people."""
+
+    @property
+    def editions(self) -> Editions:
+        """The editions."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """The outbox."""
+
+    def close(self) -> None:
+        """Close every connection."""

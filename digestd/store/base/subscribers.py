@@ -1,0 +1,76 @@
+"""What may be asked about people and their profiles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from digestd.model import Origin, Subscriber, SubscriberState
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSubscriber:
+    """A subscriber with its number, and who put it there and into its state."""
+
+    pk: int
+    subscriber: Subscriber
+    state_by: Origin
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What a synchronisation with the subscribers file changed, in subscribers."""
+
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """The people of the subscribers file, as far as they could be read.
+
+    Of a profile that was refused (by address and name) and of a person who was (by address), the last good
+    version stays. `complete` is False when an entry could not even be told whose it is: then nobody is removed.
+    """
+
+    people: tuple[Subscriber, ...]
+    refused_profiles: Mapping[str, frozenset[str]]
+    refused_people: frozenset[str]
+    complete: bool
+
+
+class Subscribers(Protocol):
+    """The people and their profiles."""
+
+    def sync(self, roster: Roster, now: datetime) -> SyncReport:
+        """Make the store's people of origin `file` equal to the roster's.
+
+        People whom it no longer names are unsubscribed. Whoever left by their own wish stays unsubscribed.
+        """
+
+    def add(self, subscriber: Subscriber, origin: Origin, now: datetime) -> StoredSubscriber:
+        """Add a subscriber, or their profiles to those they have.
+
+        A paused person stays paused unless it is the reader who asks. Raises NotAllowed for one who left.
+        """
+
+    def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
+        """Change a subscriber's state.
+
+        Raises NotFound, and NotAllowed when it would bring back somebody who left by their own wish or is
+        suppressed; to remove such a person once more changes nothing.
+        """
+
+    def find(self, address: str) -> StoredSubscriber:
+        """Return a subscriber by address, however it is written. Raises NotFound, naming the nearest known."""
+
+    def all(self) -> Iterator[StoredSubscriber]:
+        """Return every subscriber by address."""
+
+    def numbered(self, pk: int) -> StoredSubscriber:
+        """Return a subscriber by number. Raises NotFound."""
