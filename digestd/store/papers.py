@@ -92,20 +92,26 @@ class SqlitePapers:
         """Store one record. Returns whether it is `new`, `revised` or a `duplicate`."""
         keys = identity.keys(paper)
         known = self._known(connection, keys, paper)
-        if known is None:
-            paper_pk = connection.execute(self._sql["insert_paper"], {"id": paper.id, "now": to_ms(now)}).fetchone()[0]
-            kept, kind = paper, "new"
+        if known is None:  # its revision comes first and points ahead at the number that the paper then gets
+            paper_pk = connection.execute(self._sql["next_pk"]).fetchone()[0]
+            revision = self._revise(connection, file, paper_pk, paper)
+            values = {"pk": paper_pk, "id": paper.id, "revision": revision, "now": to_ms(now)}
+            connection.execute(self._sql["insert_paper"], values)
+            kind = "new"
         else:
             paper_pk, kept = known.pk, identity.merge(known.paper, paper)
             kind = "revised" if identity.is_revision(known.paper, kept) else "duplicate"
-        if known is None or kept != known.paper:
-            values = {"paper": paper_pk, "file": file, **_columns(kept)}
-            revision = connection.execute(self._sql["insert_revision"], values).fetchone()[0]
-            connection.execute(self._sql["point_paper"], {"pk": paper_pk, "id": kept.id, "revision": revision})
+            if kept != known.paper:
+                revision = self._revise(connection, file, paper_pk, kept)
+                connection.execute(self._sql["point_paper"], {"pk": paper_pk, "id": kept.id, "revision": revision})
+                keys = tuple(dict.fromkeys((*keys, *identity.keys(kept))))
         # A record that tells nothing else new may still be the first to carry this id.
-        remembered = ({"key": key, "paper": paper_pk} for key in dict.fromkeys((*keys, *identity.keys(kept))))
-        connection.executemany(self._sql["insert_key"], remembered)
+        connection.executemany(self._sql["insert_key"], [{"key": key, "paper": paper_pk} for key in keys])
         return kind
+
+    def _revise(self, connection: sqlite3.Connection, file: int, paper_pk: int, paper: Paper) -> int:
+        values = {"paper": paper_pk, "file": file, **_columns(paper)}
+        return int(connection.execute(self._sql["insert_revision"], values).fetchone()[0])
 
     def _known(self, connection: sqlite3.Connection, keys: tuple[str, ...], paper: Paper) -> StoredPaper | None:
         for key in keys:

@@ -27,8 +27,11 @@ VALUES
     (:paper, :file, :id, :title, :authors, :abstract, :url, :published, :categories, :source, :version, :votes)
 RETURNING pk
 
+-- name: next_pk
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'paper'), 0) + 1
+
 -- name: insert_paper
-INSERT INTO paper (id, revision, ingested_at) VALUES (:id, -1, :now) RETURNING pk
+INSERT INTO paper (pk, id, revision, ingested_at) VALUES (:pk, :id, :revision, :now)
 
 -- name: point_paper
 UPDATE paper SET id = :id, revision = :revision WHERE pk = :pk

@@ -25,7 +25,7 @@ CREATE TABLE digest_file (
 CREATE TABLE paper (
     pk          INTEGER PRIMARY KEY AUTOINCREMENT,
     id          TEXT NOT NULL UNIQUE,
-    revision    INTEGER NOT NULL REFERENCES revision DEFERRABLE INITIALLY DEFERRED,
+    revision    INTEGER NOT NULL REFERENCES revision,  -- not deferred: SQLite would then scan papers at each revision
     ingested_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX paper_ingested_at ON paper (ingested_at);
@@ -40,7 +40,7 @@ CREATE INDEX paper_key_paper ON paper_key (paper);
 -- What a work said at one time. Never changed: an edition points at the one it was composed from.
 CREATE TABLE revision (
     pk          INTEGER PRIMARY KEY,
-    paper       INTEGER NOT NULL REFERENCES paper DEFERRABLE INITIALLY DEFERRED,
+    paper       INTEGER NOT NULL REFERENCES paper DEFERRABLE INITIALLY DEFERRED,  -- the first one stands before it
     digest_file INTEGER NOT NULL REFERENCES digest_file,
     id          TEXT NOT NULL,  -- the work's id as known then
     title       TEXT NOT NULL,
