@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import pickle
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime
+from tempfile import SpooledTemporaryFile, gettempdir
+from typing import IO
 
+from digestd.errors import StoreError
 from digestd.ingest import identity
 from digestd.model import Paper, StoredPaper
 from digestd.store.base import Counts, DigestFile
@@ -14,6 +19,7 @@ from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 
 BATCH = 1_000  # papers read at a time by `all`
+SPOOL = 8_000_000  # bytes of a digest file's papers that are held in memory; a longer one goes through a temporary file
 
 
 class SqlitePapers:
@@ -30,6 +36,13 @@ class SqlitePapers:
     def add_file(
         self, file: DigestFile, papers: Iterable[Paper], bad: Callable[[], int], now: datetime
     ) -> Counts | None:
+        if self.ingested(file.sha256):
+            return None
+        with SpooledTemporaryFile(SPOOL) as spool:
+            _spool(papers, spool)
+            return self._add_file(file, spool, bad, now)
+
+    def _add_file(self, file: DigestFile, spool: IO[bytes], bad: Callable[[], int], now: datetime) -> Counts | None:
         with self._connections.write() as connection:
             row = connection.execute(
                 self._sql["insert_file"],
@@ -38,8 +51,8 @@ class SqlitePapers:
             if row is None:
                 return None
             new = revised = duplicate = 0
-            for paper in papers:
-                kind = self._add(connection, row["pk"], paper, now)
+            for keys, paper in _spooled(spool):
+                kind = self._add(connection, row["pk"], keys, paper, now)
                 new += kind == "new"
                 revised += kind == "revised"
                 duplicate += kind == "duplicate"
@@ -88,9 +101,10 @@ class SqlitePapers:
             yield from batch
             after += BATCH
 
-    def _add(self, connection: sqlite3.Connection, file: int, paper: Paper, now: datetime) -> str:
+    def _add(
+        self, connection: sqlite3.Connection, file: int, keys: tuple[str, ...], paper: Paper, now: datetime
+    ) -> str:
         """Store one record. Returns whether it is `new`, `revised` or a `duplicate`."""
-        keys = identity.keys(paper)
         known = self._known(connection, keys, paper)
         if known is None:  # its revision comes first and points ahead at the number that the paper then gets
             paper_pk = connection.execute(self._sql["next_pk"]).fetchone()[0]
@@ -125,6 +139,22 @@ class SqlitePapers:
             if identity.same_work(found.paper, its_keys, paper):
                 return found
         return None
+
+
+def _spool(papers: Iterable[Paper], spool: IO[bytes]) -> None:
+    """Write down papers and their keys, so that neither parsing nor hashing happens while others wait to write."""
+    for paper in papers:
+        try:
+            pickle.dump((identity.keys(paper), paper), spool, pickle.HIGHEST_PROTOCOL)
+        except OSError as error:
+            raise StoreError(f"{gettempdir()}: a digest file cannot be unpacked there: {error.strerror}") from error
+
+
+def _spooled(spool: IO[bytes]) -> Iterator[tuple[tuple[str, ...], Paper]]:
+    spool.seek(0)
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(spool)  # noqa: S301 - nobody else can write to a file that has no name
 
 
 def stored(row: sqlite3.Row) -> StoredPaper:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -10,8 +11,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.store_room import MONDAY, StoreRoom, opened, work
+from support.store_room import MONDAY, StoreRoom, opened, profile, work
 
+from digestd.errors import StoreError
 from digestd.ingest.identity import make_paper
 from digestd.model import Paper, StoredPaper
 from digestd.store import papers as papers_module
@@ -258,3 +260,51 @@ def test_papers_are_there_after_the_store_is_opened_again(tmp_path: Path) -> Non
         room.ingest([work(1)])
     with opened(tmp_path / "a.db") as room:
         assert told(room) == [work(1)]
+
+
+def test_add_file_lets_others_write_while_a_file_is_read(room: StoreRoom) -> None:
+    def slow() -> Iterator[Paper]:
+        with opened(room.path) as other:
+            other.subscribe("ada@example.org", profile())
+        yield work(1)
+
+    assert room.store.papers.add_file(DigestFile("a", "jsonl", 1, "a" * 64), slow(), lambda: 0, MONDAY) is not None
+    assert room.store.subscribers.find("ada@example.org").subscriber.email == "ada@example.org"
+
+
+def test_add_file_of_more_papers_than_memory_holds_takes_all(room: StoreRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(papers_module, "SPOOL", 100)
+    assert take(room, *map(work, range(1, 30))) == Counts(papers=29, new=29)
+    assert told(room) == [work(number) for number in range(1, 30)]
+
+
+def test_add_file_without_room_to_unpack_says_where(room: StoreRoom, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pickle.dump", full)
+    with pytest.raises(StoreError, match="cannot be unpacked there: No space left on device"):
+        take(room, work(1))
+    assert told(room) == []
+
+
+def test_add_file_takes_as_many_steps_in_a_large_store_as_in_a_small_one(room: StoreRoom) -> None:
+    """SQLite's own steps are counted: a paper must cost the same however many there are."""
+
+    def steps(first: int, content: str) -> int:
+        counted = 0
+
+        def count() -> None:
+            nonlocal counted
+            counted += 1
+
+        with room.store.papers._connections.write() as connection:
+            connection.set_progress_handler(count, 100)
+        take(room, *map(work, range(first, first + 50)), content=content)
+        with room.store.papers._connections.write() as connection:
+            connection.set_progress_handler(None, 100)
+        return counted
+
+    small = steps(1, "a")
+    take(room, *map(work, range(100, 1_600)), content="b")
+    assert steps(2_000, "c") <= 1.2 * small

@@ -129,12 +129,11 @@ def test_store_locked_by_another_process_is_busy_and_nothing_changes(world: Worl
 
 
 def test_store_write_that_fails_in_the_middle_leaves_nothing(world: World) -> None:
-    def broken() -> Iterator[Paper]:
-        yield Paper("title:1", "One")
+    def broken() -> int:  # is asked for when the papers are in
         raise RuntimeError("broken off")
 
     with pytest.raises(RuntimeError, match="broken off"):
-        world.store.papers.add_file(DigestFile("x", "jsonl", 1, "0" * 64), broken(), lambda: 0, NOW)
+        world.store.papers.add_file(DigestFile("x", "jsonl", 1, "0" * 64), [Paper("title:1", "One")], broken, NOW)
     assert world.store.papers.newest() == 0
     assert not world.store.papers.ingested("0" * 64)
 

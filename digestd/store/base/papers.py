@@ -41,8 +41,9 @@ class Papers(Protocol):
     ) -> Counts | None:
         """Take a digest file's papers, all or none; None when its content was ingested before.
 
-        `papers` is consumed within the transaction, and an exception from it undoes the file. `bad` is asked
-        at the end for the number of bad records.
+        `papers` is consumed whole before the transaction begins: others may write while a file is read, and an
+        exception from it leaves the store as it was. `bad` is asked at the end for the number of bad records.
+        Memory does not grow with the number of papers.
         """
 
     def newest(self) -> int:
