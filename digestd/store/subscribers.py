@@ -121,10 +121,15 @@ class SqliteSubscribers:
         with self._connections.write() as connection:
             row = connection.execute(self._sql["by_pk"], {"pk": pk}).fetchone()
             self._allow(row, state, by)
-            # Who left by their own wish is not removed a second time: the operator's name would undo the wish.
-            settled = _is_away(row) and state is SubscriberState.UNSUBSCRIBED and by is not Origin.READER
-            if not settled and (row["state"] != state or row["state_by"] != by):
-                self._set_state(connection, pk, state, by, now)
+            leaves, left_at = state is SubscriberState.UNSUBSCRIBED, row["left_at"]
+            if by is Origin.READER:
+                left_at = (left_at or to_ms(now)) if leaves else None
+            # Who gets nothing anyway does so for the same reason as before: another name would undo that one.
+            stays = leaves and (_is_barred(row) if by is Origin.READER else _is_away(row))
+            state_by = (row["state"], row["state_by"]) if stays else (state, by)
+            if (*state_by, left_at) != (row["state"], row["state_by"], row["left_at"]):
+                values = {"pk": pk, "state": state_by[0], "by": state_by[1], "left_at": left_at, "now": to_ms(now)}
+                connection.execute(self._sql["set_state_and_wish"], values)
         return self.numbered(pk)
 
     def find(self, address: str) -> StoredSubscriber:
@@ -153,7 +158,8 @@ class SqliteSubscribers:
         profiles = tuple(profile_of(profile["name"], profile["content"]) for profile in rows)
         state = SubscriberState(row["state"])
         person = Subscriber(row["email"], row["name"], row["timezone"], profiles, state)
-        return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]))
+        has_left = row["left_at"] is not None
+        return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]), has_left)
 
     def _insert(self, connection: sqlite3.Connection, person: Subscriber, by: Origin, now: datetime) -> int:
         values = {
@@ -174,8 +180,8 @@ class SqliteSubscribers:
         if any(row[key] != value for key, value in said.items()):
             connection.execute(self._sql["update"], {**said, "pk": row["pk"], "now": to_ms(now)})
             touched = True
-        back = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.FILE
-        if back or row["state"] == SubscriberState.PENDING:
+        removed = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.FILE
+        if row["left_at"] is None and (removed or row["state"] == SubscriberState.PENDING):
             self._set_state(connection, row["pk"], SubscriberState.ACTIVE, Origin.FILE, now)
             touched = True
         return touched
@@ -231,12 +237,15 @@ class SqliteSubscribers:
         return touched
 
     def _allow(self, row: sqlite3.Row, state: SubscriberState, by: Origin) -> None:
-        """Raise NotAllowed for a way back that only the reader may take."""
-        if by is Origin.READER or state in LEFT or not _is_away(row):
+        """Raise NotAllowed for a way back that is not `by`'s to open."""
+        if state in LEFT:
             return
         if row["state"] == SubscriberState.SUPPRESSED:
             raise NotAllowed(f"{row['email']} is suppressed: mail to it bounced or drew a complaint")
-        raise NotAllowed(f"{row['email']} asked to leave; only they can come back")
+        if by is Origin.READER and _is_barred(row):
+            raise NotAllowed(f"{row['email']} was removed by the operator, or never confirmed")
+        if by is not Origin.READER and _is_away(row):
+            raise NotAllowed(f"{row['email']} asked to leave; only they can come back")
 
     def _set_state(
         self, connection: sqlite3.Connection, pk: int, state: SubscriberState, by: Origin, now: datetime
@@ -246,6 +255,11 @@ class SqliteSubscribers:
 
 
 def _is_away(row: sqlite3.Row) -> bool:
-    """Return whether only the reader can bring this person back: they asked to leave, or mail to them is refused."""
-    wished = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] == Origin.READER
-    return bool(wished or row["state"] == SubscriberState.SUPPRESSED)
+    """Return whether the operator cannot bring this person back: they asked to leave, or mail to them is refused."""
+    return row["left_at"] is not None or row["state"] == SubscriberState.SUPPRESSED
+
+
+def _is_barred(row: sqlite3.Row) -> bool:
+    """Return whether nothing is sent for another's reason than the reader's own, which the reader cannot undo."""
+    removed = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] != Origin.READER
+    return removed or row["state"] in (SubscriberState.SUPPRESSED, SubscriberState.PENDING)

@@ -42,7 +42,10 @@ def choice_of(content_type: str, body: bytes) -> Choice:
 
 
 def next_state(choice: Choice, state: SubscriberState, state_by: Origin) -> SubscriberState | None:
-    """Return the state that a choice leads to, None where it is not the reader's to make."""
+    """Return the state that a choice asks for, None where it is not the reader's to make.
+
+    Unsubscribing is asked for in every state; the store keeps the wish beside one in which nothing is sent anyway.
+    """
     mailed = state in (SubscriberState.ACTIVE, SubscriberState.PAUSED)
     left = state is SubscriberState.UNSUBSCRIBED and state_by is Origin.READER
     match choice:
@@ -54,7 +57,7 @@ def next_state(choice: Choice, state: SubscriberState, state_by: Origin) -> Subs
             return SubscriberState.ACTIVE if mailed or left else None
 
 
-def offered(state: SubscriberState, state_by: Origin) -> tuple[Choice, ...]:
+def offered(state: SubscriberState, state_by: Origin, *, has_left: bool) -> tuple[Choice, ...]:
     """Return the choices that make sense in a state, the one a reader most likely came for first."""
     match state:
         case SubscriberState.ACTIVE:
@@ -64,4 +67,4 @@ def offered(state: SubscriberState, state_by: Origin) -> tuple[Choice, ...]:
         case SubscriberState.UNSUBSCRIBED:
             return (Choice.RESUME,) if state_by is Origin.READER else ()
         case SubscriberState.PENDING | SubscriberState.SUPPRESSED:
-            return (Choice.UNSUBSCRIBE,)
+            return () if has_left else (Choice.UNSUBSCRIBE,)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from digestd.errors import NotFound
+from digestd.errors import NotAllowed, NotFound
 from digestd.model import Origin
 from digestd.publish.tokens import read_unsubscribe_token
 from digestd.store.base import Store, StoredSubscriber
@@ -57,4 +57,8 @@ class Subscriptions:
             if state is None:
                 return Made(stored, allowed=False)
             address = stored.subscriber.email
-            return Made(self._store.subscribers.set_state(address, state, Origin.READER, self._clock()), allowed=True)
+            try:
+                now = self._store.subscribers.set_state(address, state, Origin.READER, self._clock())
+            except NotAllowed:  # another process has suppressed or removed them since they were read
+                return Made(self.opened(token), allowed=False)
+            return Made(now, allowed=True)

@@ -13,6 +13,7 @@ from digestd.web.choices import Choice, offered
 LONGEST_DOMAIN = 60  # characters; a real one is shorter, and a page must not be made of one
 
 _LABELS = MappingProxyType({Choice.UNSUBSCRIBE: "Unsubscribe", Choice.PAUSE: "Pause", Choice.RESUME: "Resume"})
+_NOTED = "You asked to leave, and that stays so: nobody subscribes you again but yourself."
 _ASK = "To get papers again, ask whoever sends these mails: an answer to any of them arrives there."
 
 
@@ -50,8 +51,9 @@ def masked(address: str) -> str:
 def subscription(stored: StoredSubscriber, made: Choice | None = None) -> Page:
     """Return the page of a subscriber as they are now; `made` is the choice that has just led there."""
     state, by = stored.subscriber.state, stored.state_by
-    heading, lead, notes = _said(state, by, made)
-    return Page(heading, lead, masked(stored.subscriber.email), _buttons(state, by), notes)
+    heading, lead, notes = _said(stored, made)
+    choices = offered(state, by, has_left=stored.has_left)
+    return Page(heading, lead, masked(stored.subscriber.email), _buttons(state, choices), notes)
 
 
 def notice(status: int) -> Page:
@@ -78,8 +80,9 @@ def notice(status: int) -> Page:
             return Page("This did not work", "Nothing was changed. Please open the link from your mail again.")
 
 
-def _said(state: SubscriberState, by: Origin, made: Choice | None) -> tuple[str, str, tuple[str, ...]]:
-    match state:
+def _said(stored: StoredSubscriber, made: Choice | None) -> tuple[str, str, tuple[str, ...]]:
+    by, noted = stored.state_by, (_NOTED,) if stored.has_left else ()
+    match stored.subscriber.state:
         case SubscriberState.ACTIVE if made is Choice.RESUME:
             return "You get papers again.", "All is as it was before, with the same search words.", ()
         case SubscriberState.ACTIVE:
@@ -104,18 +107,18 @@ def _said(state: SubscriberState, by: Origin, made: Choice | None) -> tuple[str,
                 ),
             )
         case SubscriberState.UNSUBSCRIBED:
-            return "You are not subscribed.", "Nothing is sent to you.", (_ASK,)
+            return "You are not subscribed.", "Nothing is sent to you.", (*noted, _ASK)
         case SubscriberState.SUPPRESSED:
             lead = "Mail to your address came back, or was reported as unwanted. It has stopped."
-            return "Nothing is sent to you.", lead, (_ASK,)
+            return "Nothing is sent to you.", lead, (*noted, _ASK)
         case SubscriberState.PENDING:
-            return "Not confirmed yet.", "Nothing is sent to you before you have confirmed your address.", ()
+            return "Not confirmed yet.", "Nothing is sent to you before you have confirmed your address.", noted
 
 
-def _buttons(state: SubscriberState, by: Origin) -> tuple[Button, ...]:
+def _buttons(state: SubscriberState, choices: tuple[Choice, ...]) -> tuple[Button, ...]:
     back = state is SubscriberState.UNSUBSCRIBED
     return tuple(
         # Coming back is a quiet offer: who has just left is not to be talked out of it.
         Button("Subscribe again" if back else _LABELS[choice], choice, main=place == 0 and not back)
-        for place, choice in enumerate(offered(state, by))
+        for place, choice in enumerate(choices)
     )

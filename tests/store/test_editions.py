@@ -300,8 +300,8 @@ def test_two_processes_that_publish_at_once_compose_each_issue_once(tmp_path: Pa
         ("INSERT INTO edition_profile SELECT * FROM edition_profile", "edition_profile.profile, edition_profile.issue"),
         ("INSERT INTO edition_paper SELECT * FROM edition_paper", "edition_paper.subscriber, edition_paper.paper"),
         ("INSERT INTO outbox SELECT * FROM outbox", "outbox.edition"),
-        ("INSERT INTO subscriber SELECT 99, address, email, name, timezone, state, state_by, origin, changed_at"
-         " FROM subscriber", "subscriber.address"),
+        ("INSERT INTO subscriber SELECT 99, address, email, name, timezone, state, state_by, origin, left_at,"
+         " changed_at FROM subscriber", "subscriber.address"),
         ("INSERT INTO digest_file SELECT 99, sha256, name, format, size, ingested_at, 0, 0, 0, 0, 0 FROM digest_file",
          "digest_file.sha256"),
         ("UPDATE outbox SET state = 'lost'", "CHECK"),

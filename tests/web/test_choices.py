@@ -65,5 +65,10 @@ def test_next_state_of_resuming_is_also_for_those_who_left_by_themselves() -> No
 
 @pytest.mark.parametrize(("state", "by"), SITUATIONS)
 def test_offered_choices_are_allowed_and_lead_elsewhere(state: SubscriberState, by: Origin) -> None:
-    for choice in offered(state, by):
+    for choice in offered(state, by, has_left=False):
         assert next_state(choice, state, by) not in (None, state)
+
+
+def test_offered_to_one_whose_wish_to_leave_is_noted_is_nothing_more() -> None:
+    for state in (SubscriberState.PENDING, SubscriberState.SUPPRESSED):
+        assert offered(state, Origin.OPERATOR, has_left=True) == ()

@@ -119,6 +119,8 @@ async def test_page_of_each_state_says_it_and_offers_what_is_the_readers(site: S
         assert answer.page.text("h1") == heading
         assert answer.buttons == buttons, heading
         assert ("form" in answer.page.tags) == bool(buttons), heading
+        if state is not SubscriberState.SUPPRESSED:
+            site.room.store.subscribers.set_state(READER, SubscriberState.ACTIVE, by, MONDAY)
 
 
 async def test_page_of_a_hostile_subscriber_is_whole_and_harmless(site: Site) -> None:

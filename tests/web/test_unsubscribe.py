@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 
+import pytest
 from support.store_room import MONDAY
-from support.web_site import FORM, LATER, READER, Site, token_of
+from support.web_site import FORM, LATER, READER, Site, site_of, token_of
 
+from digestd.errors import NotAllowed
 from digestd.model import Origin, Subscriber, SubscriberState
 
 LEFT = (SubscriberState.UNSUBSCRIBED, Origin.READER)
@@ -151,18 +153,38 @@ async def test_pause_of_one_who_left_does_not_bring_them_half_back(site: Site) -
     assert site.state == LEFT
 
 
-async def test_unsubscribing_from_any_state_is_kept_as_the_readers_wish(site: Site) -> None:
-    for state in SubscriberState:
-        site.room.store.subscribers.set_state(READER, state, Origin.READER, MONDAY)
-        assert (await site.post()).status == 200
-        assert site.state == LEFT, state
+async def test_unsubscribing_where_nothing_is_sent_keeps_the_wish_and_opens_no_way_back(site: Site) -> None:
+    for state, by in (
+        (SubscriberState.PENDING, Origin.OPERATOR),
+        (SubscriberState.UNSUBSCRIBED, Origin.OPERATOR),
+        (SubscriberState.UNSUBSCRIBED, Origin.FILE),
+        (SubscriberState.SUPPRESSED, Origin.OPERATOR),
+    ):
+        async with site_of(site.room.path.parent / f"{state}-{by}") as other:
+            other.room.store.subscribers.set_state(READER, state, by, MONDAY)
+            for _ in range(2):
+                answer = await other.post()
+                assert (answer.status, answer.buttons) == (200, []), (state, by)
+                assert "You asked to leave, and that stays so" in answer.words
+            assert (await other.press("resume")).status == 409, (state, by)
+            assert other.state == (state, by), "a suppression or a removal is not lifted by leaving and coming back"
+            assert other.room.store.subscribers.find(READER).has_left
 
 
 async def test_unsubscribing_outlives_the_operators_removal_and_the_file(site: Site) -> None:
     site.room.state(READER, SubscriberState.UNSUBSCRIBED)
     await site.post()
     site.room.people(Subscriber(READER))
-    assert site.state == LEFT
+    assert site.state == (SubscriberState.UNSUBSCRIBED, Origin.OPERATOR)
+    with pytest.raises(NotAllowed, match="asked to leave"):
+        site.room.state(READER, SubscriberState.ACTIVE)
+
+
+async def test_resuming_takes_back_the_wish_to_leave(site: Site) -> None:
+    await site.post()
+    assert site.room.store.subscribers.find(READER).has_left
+    await site.press("resume")
+    assert not site.room.store.subscribers.find(READER).has_left
 
 
 async def test_link_of_an_address_written_otherwise_still_opens(site: Site) -> None:

@@ -12,12 +12,17 @@ from digestd.model import Origin, Subscriber, SubscriberState
 
 @dataclass(frozen=True, slots=True)
 class StoredSubscriber:
-    """A subscriber with its number, and who put it there and into its state."""
+    """A subscriber with its number, and who put it there and into its state.
+
+    `has_left` says that they asked to leave. Of somebody suppressed, not yet confirmed, or removed by the operator
+    that wish is kept beside the state, so that to take it back undoes nothing else.
+    """
 
     pk: int
     subscriber: Subscriber
     state_by: Origin
     origin: Origin
+    has_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +65,11 @@ class Subscribers(Protocol):
         """
 
     def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
-        """Change a subscriber's state.
+        """Change a subscriber's state, or keep a reader's wish to leave beside a state in which nothing is sent anyway.
 
-        Raises NotFound, and NotAllowed when it would bring back somebody who left by their own wish or is
-        suppressed; to remove such a person once more changes nothing.
+        Raises NotFound, and NotAllowed for a way back that is not the asker's to open: who left by their own wish is
+        brought back by nobody else, and a reader undoes their own leaving and no suppression, operator's removal or
+        missing confirmation. To remove such a person once more changes nothing.
         """
 
     def find(self, address: str) -> StoredSubscriber:

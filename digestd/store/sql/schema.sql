@@ -64,6 +64,7 @@ CREATE TABLE subscriber (
     state      TEXT NOT NULL CHECK (state IN ('pending', 'active', 'paused', 'unsubscribed', 'suppressed')),
     state_by   TEXT NOT NULL CHECK (state_by IN ('file', 'operator', 'reader')),
     origin     TEXT NOT NULL CHECK (origin IN ('file', 'operator', 'reader')),
+    left_at    INTEGER,  -- when this person asked to leave, whatever the state says beside it; they alone undo it
     changed_at INTEGER NOT NULL
 ) STRICT;
 

@@ -1,11 +1,11 @@
 -- name: all
-SELECT pk, address, email, name, timezone, state, state_by, origin FROM subscriber ORDER BY address
+SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber ORDER BY address
 
 -- name: by_address
-SELECT pk, address, email, name, timezone, state, state_by, origin FROM subscriber WHERE address = :address
+SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber WHERE address = :address
 
 -- name: by_pk
-SELECT pk, address, email, name, timezone, state, state_by, origin FROM subscriber WHERE pk = :pk
+SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber WHERE pk = :pk
 
 -- name: addresses
 SELECT address FROM subscriber
@@ -21,6 +21,9 @@ WHERE pk = :pk
 
 -- name: set_state
 UPDATE subscriber SET state = :state, state_by = :by, changed_at = :now WHERE pk = :pk
+
+-- name: set_state_and_wish
+UPDATE subscriber SET state = :state, state_by = :by, left_at = :left_at, changed_at = :now WHERE pk = :pk
 
 -- name: profiles
 SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
