@@ -71,8 +71,29 @@ class DeliveredElsewhere(StoreBusy):
     key = "delivered-elsewhere"
 
 
+class StoreFull(StoreError):
+    """The disk has too little room for new work; it goes on by itself once there is room again."""
+
+    key = "store-full"
+
+
+class StoreHeld(StoreError):
+    """The store is a copy: a backup that was put back, or a cloned machine's. Nothing is sent until it is released."""
+
+    key = "store-held"
+
+
+class StoreFailed(StoreError):
+    """The disk failed to keep what was written: nothing that this process knows of the store can be trusted now.
+
+    Only a new process, which reads what really reached the disk, may go on.
+    """
+
+    key = "store-failed"
+
+
 class StoreUnusable(StoreError):
-    """The database is foreign, damaged, or of a newer version; nothing was changed in it."""
+    """The database is gone, foreign, damaged, or of another version; nothing was changed in it."""
 
     key = "store-unusable"
     exit_status = BAD_CONFIGURATION

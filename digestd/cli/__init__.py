@@ -30,6 +30,7 @@ COMMANDS = MappingProxyType(
         "serve": ("pipeline", "the daemon"),
         "subscribers": ("subscribers", "people and their profiles"),
         "outbox": ("outbox", "what waits, failed, or is uncertain"),
+        "db": ("db", "the store: backup, schema, statistics"),
         "preview": ("explain", "the next edition as it would be sent"),
         "check": ("check", "validate configuration, templates and profiles"),
         "config": ("check", "the resolved configuration, and a sample to begin with"),

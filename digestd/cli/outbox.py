@@ -88,15 +88,28 @@ def retry(edition: str) -> None:
 @EDITION
 @click.option("--as", "state", type=click.Choice(["sent", "cancelled"]), required=True, help="What became of it.")
 def resolve(edition: str, state: str) -> None:
-    """Say what became of an edition that failed or is uncertain; it is not sent again."""
-    _settle(edition, STUCK, OutboxState(state), f"an operator settled it as {state}")
+    """Say what became of an edition that failed, is uncertain, or waits; it is not sent again."""
+    _settle(edition, (*STUCK, *WAITING), OutboxState(state), f"an operator settled it as {state}")
 
 
 @outbox.command()
-@EDITION
-def release(edition: str) -> None:
-    """Let an edition go now that waits for its next try."""
-    _settle(edition, WAITING, OutboxState.READY, "an operator let it go at once")
+@click.argument("edition", required=False)
+def release(edition: str | None) -> None:
+    """Let an edition go now that waits for its next try; without EDITION, let a store go that is held.
+
+    A store is held when it is a copy: a backup that was put back, or a cloned machine's. Before you let it go, see
+    with `outbox list` what waits in it, and settle with `outbox resolve` what was sent since the copy was made.
+    """
+    if edition is not None:
+        _settle(edition, WAITING, OutboxState.READY, "an operator let it go at once")
+        return
+    with rounds() as (made, _):
+        reason = made.store.outbox.held()
+        if reason:
+            made.store.outbox.adopt()
+        waiting = made.store.outbox.counts()[OutboxState.READY]
+    held = f"was held because {reason}" if reason else "was not held"
+    click.echo(f"the store {held}; it sends from now on, {waiting} editions wait")
 
 
 def _settle(edition: str, source: tuple[OutboxState, ...], target: OutboxState, reason: str) -> None:

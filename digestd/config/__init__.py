@@ -5,11 +5,12 @@
 
 from digestd.config.kinds import Address, ClockText, Zone, address, clock, timezone
 from digestd.config.load import Settings, find, load
-from digestd.config.tables import Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
+from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
 
 __all__ = [
     "Address",
     "ClockText",
+    "Disk",
     "Ingest",
     "Mail",
     "Matching",

@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from digestd.config.kinds import nearest
 from digestd.config.places import Places
-from digestd.config.tables import Ingest, Mail, Matching, Paths, Schedule, Smtp, Web
+from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Schedule, Smtp, Web
 from digestd.config.toml_file import explain, problem, read_toml
 from digestd.errors import ConfigError
 
@@ -62,6 +62,7 @@ class Settings(BaseSettings):
 
     paths: Paths = Paths()
     ingest: Ingest = Ingest()
+    disk: Disk = Disk()
     smtp: Smtp
     mail: Mail
     schedule: Schedule = Schedule()

@@ -33,6 +33,13 @@ class Ingest(Strict):
     settle_seconds: float = Field(1.0, ge=0, le=3600)
 
 
+class Disk(Strict):
+    """Room on the disk that the database lies on."""
+
+    min_free_mb: int = Field(100, ge=0, le=10_000_000)
+    ballast_mb: int = Field(16, ge=0, le=10_000)
+
+
 class Smtp(Strict):
     """The relay that takes the mail."""
 

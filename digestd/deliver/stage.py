@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
 from digestd.deliver.policy import next_attempt, relay_pause
-from digestd.errors import DigestdError
+from digestd.errors import DigestdError, StoreError
 from digestd.model import Blame, Edition, Envelope, OutboxState, Outcome, Phase, Snapshot, Verdict
 from digestd.publish.addresses import ascii_address
 from digestd.publish.message import build_message
@@ -81,8 +81,9 @@ async def deliver(
 ) -> DeliverReport:
     """Send what is ready, until nothing is, the relay fails, or `stop` is set.
 
-    `settled` is told every outcome. Raises StoreBusy when another process delivers from this store, and
-    StoreError when an outcome could not be written down; what was on its way is then uncertain.
+    `settled` is told every outcome. Raises StoreBusy when another process delivers from this store, StoreHeld when
+    it is a copy, StoreFull when the disk has no room for more, and StoreError when an outcome could not be written
+    down; what was on its way is then uncertain.
     """
     with store.outbox.exclusive():
         run = _Run(store, make_courier, post, clock, jitter, stop or asyncio.Event(), settled)
@@ -111,6 +112,7 @@ class _Run:
     report: DeliverReport = field(default_factory=DeliverReport)
     failures: int = 0  # of the relay, in a row, over all connections
     is_over: bool = False
+    obstacle: StoreError | None = None  # why no more could be claimed
 
     async def complete(self) -> DeliverReport:
         outbox, post = self.store.outbox, self.post
@@ -128,6 +130,8 @@ class _Run:
         finally:
             await scribe.finish()
             await asyncio.to_thread(outbox.release, post.owner, self.clock())
+        if self.obstacle:
+            raise self.obstacle
         return self.report
 
     async def _feed(self, letters: asyncio.Queue[_Letter | None], scribe: _Scribe) -> None:
@@ -135,7 +139,11 @@ class _Run:
         desk = _Desk(self.store)
         limit = AHEAD * self.post.connections
         while not self._ends:
-            claims, cancelled = await _to_its_end(self.store.outbox.claim, self.post.owner, self.clock(), limit)
+            try:
+                claims, cancelled = await _to_its_end(self.store.outbox.claim, self.post.owner, self.clock(), limit)
+            except StoreError as error:  # a full disk, say: what is on its way is still brought to its end
+                self.obstacle = error
+                break
             self.report.cancelled += cancelled
             if not claims and not cancelled:
                 break

@@ -15,6 +15,7 @@ from digestd.ingest.stage import Folders
 from digestd.model import Sender, Snapshot
 from digestd.publish.check import check_templates
 from digestd.resources import mail_templates
+from digestd.store.disk import MEGABYTE, Disk
 from digestd.store.open import SqliteStore
 
 
@@ -34,9 +35,11 @@ def folders(settings: Settings) -> Folders:
     return Folders(paths.inbox, paths.archive, paths.quarantine, ingest.max_file_mb * 1_000_000, ingest.settle_seconds)
 
 
-def store(settings: Settings) -> SqliteStore:
-    """Open the store, or make it."""
-    return SqliteStore(settings.paths.database)
+def store(settings: Settings, *, thorough: bool = False) -> SqliteStore:
+    """Open the store, or make it; with `thorough` a large one, too, is read whole for damage."""
+    database, disk = settings.paths.database, settings.disk
+    room = Disk(database, disk.min_free_mb * MEGABYTE, disk.ballast_mb * MEGABYTE)
+    return SqliteStore(database, disk=room, thorough=thorough)
 
 
 def sender(settings: Settings) -> Sender:

@@ -21,7 +21,7 @@ from watchfiles import awatch
 
 from digestd.config import Settings, load
 from digestd.deliver.policy import relay_pause
-from digestd.errors import DeliveredElsewhere, DigestdError
+from digestd.errors import DeliveredElsewhere, DigestdError, StoreFailed, StoreUnusable
 from digestd.service import build
 from digestd.service.logs import log_file, log_outcome, log_people, log_trouble
 from digestd.service.rounds import Clock, Rounds
@@ -136,6 +136,8 @@ class Daemon:
                 return
             try:
                 await work()
+            except (StoreFailed, StoreUnusable):
+                raise  # nothing done with this store can be trusted: end, and let the next start look at it
             except DigestdError as error:
                 log.error("stage-failed", stage=name, error=error.key, reason=str(error))
             except Exception:

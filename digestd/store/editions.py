@@ -68,7 +68,7 @@ class SqliteEditions:
 
     def save(self, composed: Sequence[Composed], snapshot: str, now: datetime) -> Saved:
         issues = editions = papers = 0
-        with self._connections.write() as connection:
+        with self._connections.write(needs_room=True) as connection:
             for one in composed:
                 connection.execute("SAVEPOINT issue")
                 written = self._write(connection, one, snapshot, now)

@@ -4,25 +4,39 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from digestd.store.create import create
+from digestd.store.disk import Disk
 from digestd.store.editions import SqliteEditions
+from digestd.store.guard import refuse_what_is_not_whole, was_left_behind
 from digestd.store.outbox import SqliteOutbox
 from digestd.store.papers import SqlitePapers
 from digestd.store.sqlite import BUSY_TIMEOUT, Connections
+from digestd.store.stats import stats
 from digestd.store.subscribers import SqliteSubscribers
 
 
 class SqliteStore:
-    """A `Store` in one database file; made when the file does not exist.
+    """A `Store` in one database file; made when there never was one.
 
-    Raises StoreUnusable for a file that is not ours, damaged, or of a newer program.
+    Raises StoreUnusable for a file that is gone, not ours, damaged, or of another version. A large one is read
+    whole for damage only with `thorough`, and after an end that nobody planned (docs/decisions/0007).
     """
 
-    def __init__(self, path: Path, busy_timeout: float = BUSY_TIMEOUT) -> None:
-        self._connections = Connections(path, busy_timeout)
+    def __init__(
+        self, path: Path, busy_timeout: float = BUSY_TIMEOUT, *, disk: Disk | None = None, thorough: bool = False
+    ) -> None:
+        create(path)
+        refuse_what_is_not_whole(path)
+        thorough = thorough or was_left_behind(path)
+        self._connections = Connections(path, busy_timeout, disk=disk, thorough=thorough)
         self.papers = SqlitePapers(self._connections)
         self.subscribers = SqliteSubscribers(self._connections)
         self.editions = SqliteEditions(self._connections)
         self.outbox = SqliteOutbox(self._connections)
+
+    def stats(self) -> dict[str, object]:
+        """Return how much is in the store."""
+        return stats(self._connections)
 
     def close(self) -> None:
         """Close every connection."""

@@ -6,12 +6,13 @@ import fcntl
 import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
-from digestd.errors import DeliveredElsewhere, NotFound, StoreError
+from digestd.errors import DeliveredElsewhere, NotFound, StoreError, StoreHeld
 from digestd.model import OutboxState
 from digestd.store.base import Claim, LedgerRow, OutboxRow, Transition
+from digestd.store.instance import Instance
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 
@@ -26,6 +27,8 @@ class SqliteOutbox:
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._sql = statements("outbox")
+        self._instance = Instance(connections)
+        self._has_turned = False  # whether this run has taken the store's token, which it does before it sends
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
@@ -41,22 +44,44 @@ class SqliteOutbox:
                 raise DeliveredElsewhere(
                     f"{path}: another digestd delivers from this store; what is ready will be sent by it"
                 ) from None
-            yield
+            reason = self.held()
+            if reason:
+                raise StoreHeld(
+                    f"{path}: nothing is sent from this store, because {reason}; when no other digestd sends what"
+                    " waits in it, `digestd outbox release` lets it go"
+                )
+            self._has_turned = False
+            try:
+                yield
+            finally:
+                if self._has_turned:
+                    with suppress(StoreError):  # then the token of this run stays; the next one takes a new one
+                        self._instance.renew()
+
+    def held(self) -> str | None:
+        return self._instance.strange()
+
+    def adopt(self) -> None:
+        self._instance.renew()
 
     def recover(self, owner: str, now: datetime, *, hold: bool) -> int:
         target = OutboxState.UNCERTAIN if hold else OutboxState.READY
-        with self._connections.write() as connection:
+
+        def put_right(connection: sqlite3.Connection) -> int:
             left = connection.execute(self._sql["left_sending"], {"owner": owner}).fetchall()
             for row in left:
                 values = {"edition": row["edition"], "state": target, "reason": CRASHED, "owner": owner}
                 connection.execute(self._sql["recover_sending"], {**values, "now": to_ms(now)})
                 self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, CRASHED)
             connection.execute(self._sql["recover_claimed"], {"owner": owner, "now": to_ms(now)})
-        return len(left)
+            return len(left)
+
+        return self._connections.settle(put_right)
 
     def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:
         bounds = {"owner": owner, "now": to_ms(now), "limit": limit}
-        with self._connections.write() as connection:
+        token = None
+        with self._connections.write(needs_room=True) as connection:
             unwanted = connection.execute(
                 self._sql["unwanted"], {"reason": LEFT, "now": to_ms(now), "limit": limit}
             ).fetchall()
@@ -64,6 +89,11 @@ class SqliteOutbox:
                 self._write(connection, row["edition"], now, OutboxState.CANCELLED, LEFT)
             editions = [row[0] for row in connection.execute(self._sql["claim"], bounds).fetchall()]
             rows = connection.execute(self._sql["claims"], {"editions": json.dumps(editions)}).fetchall()
+            if rows and not self._has_turned:
+                token = self._instance.turn(connection)
+        if token is not None:
+            self._has_turned = True
+            self._instance.confirm(token)
         claims = [
             Claim(row["edition"], row["id"], row["email"], row["attempts"], from_ms(row["composed_at"]), row["sha256"])
             for row in rows
@@ -71,12 +101,13 @@ class SqliteOutbox:
         return claims, len(unwanted)
 
     def record(self, owner: str, transitions: Sequence[Transition]) -> list[bool]:
-        with self._connections.write() as connection:
-            return [self._record(connection, owner, transition) for transition in transitions]
+        return self._connections.settle(
+            lambda connection: [self._record(connection, owner, transition) for transition in transitions]
+        )
 
     def release(self, owner: str, now: datetime) -> None:
-        with self._connections.write() as connection:
-            connection.execute(self._sql["release"], {"owner": owner, "now": to_ms(now)})
+        values = {"owner": owner, "now": to_ms(now)}
+        self._connections.settle(lambda connection: connection.execute(self._sql["release"], values))
 
     def counts(self) -> dict[OutboxState, int]:
         with self._connections.read() as connection:
@@ -113,11 +144,14 @@ class SqliteOutbox:
         self, edition: int, source: Collection[OutboxState], target: OutboxState, reason: str, now: datetime
     ) -> bool:
         values = {"edition": edition, "source": json.dumps(list(source)), "target": target, "reason": reason}
-        with self._connections.write() as connection:
+
+        def move(connection: sqlite3.Connection) -> bool:
             moved = connection.execute(self._sql["settle"], {**values, "now": to_ms(now)}).rowcount == 1
             if moved:
                 self._write(connection, edition, now, target, reason)
-        return moved
+            return moved
+
+        return self._connections.settle(move)
 
     def _record(self, connection: sqlite3.Connection, owner: str, wanted: Transition) -> bool:
         if wanted.target is OutboxState.SENDING:

@@ -43,7 +43,7 @@ class SqlitePapers:
             return self._add_file(file, spool, bad, now)
 
     def _add_file(self, file: DigestFile, spool: IO[bytes], bad: Callable[[], int], now: datetime) -> Counts | None:
-        with self._connections.write() as connection:
+        with self._connections.write(needs_room=True) as connection:
             row = connection.execute(
                 self._sql["insert_file"],
                 {"sha256": file.sha256, "name": file.name, "format": file.format, "size": file.size, "now": to_ms(now)},

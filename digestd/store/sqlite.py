@@ -1,27 +1,32 @@
-"""The SQLite store's ground: connect, pragmas, transactions, schema. No business logic.
+"""The SQLite store's ground: connect, pragmas, transactions, and its failures in our own words. No business logic.
 
 One write at a time: writers of this process take turns at a lock, those of others at SQLite's own. Reads use a
-connection per thread and never wait for a write (WAL). `synchronous=FULL` makes a commit durable.
+connection per thread and never wait for a write (WAL). `synchronous=FULL` makes a commit durable. Once the disk
+has failed a read, a write or a sync, nothing more is written: what reached the disk only a new process can tell.
 """
 
 from __future__ import annotations
 
-import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from sqlite_utils import Database
 
-from digestd.errors import StoreBusy, StoreError, StoreUnusable
-from digestd.store.sql import read
+from digestd.errors import StoreBusy, StoreError, StoreFailed, StoreFull, StoreUnusable
+from digestd.store.disk import Disk
+from digestd.store.guard import RESTORE
 
 APPLICATION_ID = 0x64676573  # "dges": tells our file from any other SQLite database
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT = 30.0  # seconds; a backup or an operator's shell may hold the lock for a while
+ALWAYS_CHECKED = 32_000_000  # bytes; up to this size a whole check takes 0.2 s, so every opening makes one
+
+Result = TypeVar("Result")
 
 
 def to_ms(moment: datetime) -> int:
@@ -34,42 +39,115 @@ def from_ms(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-class Connections:
-    """The connections of one database file, and the only place where a transaction begins.
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """Hold a write transaction: committed at the end, undone by an exception."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
-    Raises StoreUnusable for a file that is not ours, damaged, or of a newer program; such a file is not touched.
+
+def stand_still(connection: sqlite3.Connection) -> None:
+    """Let a connection that only reads see one state of the store until it is closed."""
+    connection.execute("BEGIN")
+
+
+@contextmanager
+def told(path: Path, busy_timeout: float = BUSY_TIMEOUT) -> Iterator[None]:
+    """Say SQLite's failures in the words of our error tree; a mistake in our use of it stays what it is."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0)
+        kind = code & 0xFF
+        if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise StoreBusy(f"{path}: another process has held the database for {busy_timeout:g} seconds") from error
+        if kind == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
+            raise StoreFull(f"{path}: the disk is full") from error
+        if kind == sqlite3.SQLITE_IOERR:
+            name = getattr(error, "sqlite_errorname", "")
+            raise StoreFailed(f"{path}: the disk failed ({error}, {name}); see what the kernel says of it") from error
+        if kind in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise StoreUnusable(f"{path}: not a sound database ({error}); {RESTORE}") from error
+        raise StoreError(f"{path}: {error}") from error
+
+
+def refuse_what_is_not_ours(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the schema. Raises StoreUnusable for another program's database and a newer one."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID:
+        raise StoreUnusable(f"{path}: a database of another program; name another file as paths.database")
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > SCHEMA_VERSION:
+        raise StoreUnusable(
+            f"{path}: written by a newer digestd (schema {version}, this one knows {SCHEMA_VERSION});"
+            f" install that version, or {RESTORE} of before the upgrade"
+        )
+    return version
+
+
+def damage(connection: sqlite3.Connection) -> str | None:
+    """Return what is wrong with the database's structure, None when it is sound. Reads all of it."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    return None if found == "ok" else str(found)
+
+
+class Connections:
+    """The connections of one database file that is there, and the only place where a transaction begins.
+
+    Raises StoreUnusable for a file that is not ours, damaged, or of another version; such a file is not touched.
+    The whole of it is read for damage with `thorough`, and always while it is small.
     """
 
-    def __init__(self, path: Path, busy_timeout: float = BUSY_TIMEOUT) -> None:
+    def __init__(
+        self, path: Path, busy_timeout: float = BUSY_TIMEOUT, *, disk: Disk | None = None, thorough: bool = True
+    ) -> None:
         self.path = path
+        self.disk = disk or Disk(path)
         self._busy_timeout = busy_timeout
         self._lock = threading.RLock()
         self._local = threading.local()
         self._opened: list[sqlite3.Connection] = []
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{path.parent}: cannot be made a folder for the database: {error.strerror}") from error
+        self._failure: StoreFailed | None = None
         try:
             with self._errors():
                 self._writer = self._connect()
-                self._prepare()
+                self._refuse(thorough)
         except BaseException:
             self.close()
             raise
 
     @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write connection inside a transaction: committed at the end, undone by an exception."""
+    def write(self, *, needs_room: bool = False) -> Iterator[sqlite3.Connection]:
+        """Hold the write connection inside a transaction: committed at the end, undone by an exception.
+
+        New work is not begun while the disk is nearly full: with `needs_room` that raises StoreFull.
+        """
+        if needs_room:
+            self.disk.require()
         with self._lock, self._errors():
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException:
-                if self._writer.in_transaction:
-                    self._writer.execute("ROLLBACK")
+            if self._failure:
+                raise self._failure
+            with transaction(self._writer) as connection:
+                yield connection
+
+    def settle(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Do what must be written down in a transaction, if need be in the room that the ballast leaves."""
+        try:
+            with self.write() as connection:
+                return work(connection)
+        except StoreFull:
+            if not self.disk.give_up_ballast():
                 raise
+        with self.write() as connection:
+            return work(connection)
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
@@ -97,7 +175,11 @@ class Connections:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.path, timeout=self._busy_timeout, isolation_level=None, check_same_thread=False
+            f"{self.path.absolute().as_uri()}?mode=rw",  # never make a file: only `create` does, and knows when
+            uri=True,
+            timeout=self._busy_timeout,
+            isolation_level=None,
+            check_same_thread=False,
         )
         self._opened.append(connection)
         connection.row_factory = sqlite3.Row
@@ -106,58 +188,23 @@ class Connections:
         connection.execute("PRAGMA cache_size = -32000")  # KiB
         return connection
 
-    def _prepare(self) -> None:
-        """Make an empty file our store; refuse one that is not ours."""
-        application, version = self._stamps()
-        tables = self._writer.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-        if application == 0 and version == 0 and tables == 0:
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            self._create()
-            application, version = self._stamps()
-        if application != APPLICATION_ID:
-            raise StoreUnusable(f"{self.path}: a database of another program; name another file as paths.database")
-        if version > SCHEMA_VERSION:
+    def _refuse(self, thorough: bool) -> None:
+        version = refuse_what_is_not_ours(self._writer, self.path)
+        if version < SCHEMA_VERSION:
             raise StoreUnusable(
-                f"{self.path}: written by a newer digestd (schema {version}, this one knows {SCHEMA_VERSION});"
-                " install that version, or restore a backup made before the upgrade"
+                f"{self.path}: schema {version}, this digestd needs {SCHEMA_VERSION}; make a copy with"
+                " `digestd db backup FILE`, then run `digestd db migrate`"
             )
-        damage = self._writer.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if damage != "ok":
-            raise StoreUnusable(f"{self.path}: damaged ({damage}); restore a backup of it")
-
-    def _create(self) -> None:
-        with self.write() as connection:
-            if self._stamps() != (0, 0):
-                return  # another process was first
-            script = ""
-            for line in read("schema.sql").splitlines(keepends=True):
-                script += line
-                if sqlite3.complete_statement(script):
-                    connection.execute(script)
-                    script = ""
-            connection.execute("INSERT INTO secret VALUES ('signing key', ?)", (secrets.token_bytes(32),))
-            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-
-    def _stamps(self) -> tuple[int, int]:
-        application = self._writer.execute("PRAGMA application_id").fetchone()[0]
-        return application, self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if thorough or self.path.stat().st_size <= ALWAYS_CHECKED:
+            found = damage(self._writer)
+            if found:
+                raise StoreUnusable(f"{self.path}: damaged ({found}); {RESTORE}")
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
-        """Say SQLite's failures in the words of our error tree; a mistake in our use of it stays what it is."""
         try:
-            yield
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-                raise StoreBusy(
-                    f"{self.path}: another process has held the database for {self._busy_timeout:g} seconds"
-                ) from error
-            raise StoreError(f"{self.path}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-                raise StoreUnusable(f"{self.path}: not a sound database ({error}); restore a backup of it") from error
-            if isinstance(error, sqlite3.ProgrammingError):
-                raise
-            raise StoreError(f"{self.path}: {error}") from error
+            with told(self.path, self._busy_timeout):
+                yield
+        except StoreFailed as error:
+            self._failure = error
+            raise

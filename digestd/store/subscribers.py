@@ -118,7 +118,8 @@ class SqliteSubscribers:
 
     def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
         pk = self.find(address).pk
-        with self._connections.write() as connection:
+
+        def change(connection: sqlite3.Connection) -> None:
             row = connection.execute(self._sql["by_pk"], {"pk": pk}).fetchone()
             self._allow(row, state, by)
             leaves, left_at = state is SubscriberState.UNSUBSCRIBED, row["left_at"]
@@ -130,6 +131,8 @@ class SqliteSubscribers:
             if (*state_by, left_at) != (row["state"], row["state_by"], row["left_at"]):
                 values = {"pk": pk, "state": state_by[0], "by": state_by[1], "left_at": left_at, "now": to_ms(now)}
                 connection.execute(self._sql["set_state_and_wish"], values)
+
+        self._connections.settle(change)
         return self.numbered(pk)
 
     def find(self, address: str) -> StoredSubscriber:

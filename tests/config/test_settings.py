@@ -283,6 +283,8 @@ def test_mail_public_url_that_is_sound_loses_its_last_slash() -> None:
     [
         ("ingest", "max_file_mb", 1, 10_000, 1),
         ("ingest", "settle_seconds", 0, 3600, 0.5),
+        ("disk", "min_free_mb", 0, 10_000_000, 1),
+        ("disk", "ballast_mb", 0, 10_000, 1),
         ("smtp", "port", 1, 65_535, 1),
         ("smtp", "connections", 1, 100, 1),
         ("schedule", "tick_seconds", 0.1, 3600, 0.05),

@@ -1,4 +1,8 @@
-"""A command of digestd in a process of its own, to be killed: a warm server forks it within milliseconds."""
+"""A command of digestd in a process of its own, to be killed: a warm server forks it within milliseconds.
+
+A fault is put into the child before the command begins, by a function of the tests that is called there: so the
+package itself holds no fail points, and nothing that an operator can set brings one about.
+"""
 
 from __future__ import annotations
 
@@ -6,25 +10,30 @@ import asyncio
 import multiprocessing
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-WARM = ["digestd.cli.pipeline", "digestd.deliver.courier", "digestd.store.open", "support.processes"]
+WARM = ["digestd.cli.pipeline", "digestd.service.daemon", "digestd.deliver.courier", "digestd.store.open"]
+WARM += ["digestd.cli.common", "support.processes", "support.fail_points"]
 RUN_LIMIT = 120.0  # seconds until a command that should end by itself counts as hung
 
+Fault = Callable[[], None]
 
-def call(config: Path, arguments: tuple[str, ...], log: Path) -> None:
+
+def call(config: Path, arguments: tuple[str, ...], log: Path, fault: Fault | None) -> None:
     """Be `digestd --config CONFIG ARGUMENTS…`, with all that it says in a file."""
     from digestd.cli import main
 
-    with log.open("w") as file:
+    with log.open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+        if fault:
+            fault()
         main.main(["--config", str(config), *arguments], prog_name="digestd")
 
 
@@ -37,10 +46,11 @@ def warm() -> ForkServerContext:
 
 
 @asynccontextmanager
-async def digestd(config: Path, *arguments: str) -> AsyncIterator[BaseProcess]:
-    """Run a command; leaving kills it with SIGKILL where it still runs."""
-    log = config.with_name("command.log")
-    process = warm().Process(target=call, args=(config, arguments, log))
+async def digestd(
+    config: Path, *arguments: str, fault: Fault | None = None, log: str = "command.log"
+) -> AsyncIterator[BaseProcess]:
+    """Run a command; leaving kills it with SIGKILL where it still runs. What it says is added to the log."""
+    process = warm().Process(target=call, args=(config, arguments, config.with_name(log), fault))
     process.start()
     try:
         yield process
@@ -50,8 +60,16 @@ async def digestd(config: Path, *arguments: str) -> AsyncIterator[BaseProcess]:
         await asyncio.to_thread(process.join)
 
 
+async def finished(config: Path, *arguments: str, fault: Fault | None = None) -> tuple[int | None, str]:
+    """Run a command to its end, however it ends. Returns its exit status, negative for a signal, and what it said."""
+    log = config.with_name("command.log")
+    log.unlink(missing_ok=True)
+    async with digestd(config, *arguments, fault=fault) as process:
+        await asyncio.to_thread(process.join, RUN_LIMIT)
+        return process.exitcode, log.read_text(errors="replace")
+
+
 async def run(config: Path, *arguments: str) -> None:
     """Run a command to its end, which must be a success."""
-    async with digestd(config, *arguments) as process:
-        await asyncio.to_thread(process.join, RUN_LIMIT)
-        assert process.exitcode == 0, config.with_name("command.log").read_text()
+    status, said = await finished(config, *arguments)
+    assert status == 0, said

@@ -57,5 +57,8 @@ class Store(Protocol):
     def outbox(self) -> Outbox:
         """The outbox."""
 
+    def stats(self) -> dict[str, object]:
+        """Return how much is in the store: numbers by name, those of states as a mapping."""
+
     def close(self) -> None:
         """Close every connection."""

@@ -77,9 +77,18 @@ class Outbox(Protocol):
     def exclusive(self) -> AbstractContextManager[None]:
         """Hold the right to deliver from this store; the system frees it when the process dies.
 
-        Raises StoreBusy when another process has it. While it is held, a `claimed` or `sending` row of another
-        owner can only be what a crash left.
+        Raises StoreBusy when another process has it, and StoreHeld while the store is a copy that nobody has
+        released. While it is held, a `claimed` or `sending` row of another owner can only be what a crash left.
         """
+
+    def held(self) -> str | None:
+        """Return why nothing is sent from this store, None when nothing holds it back.
+
+        A backup that was put back, a copied folder and a cloned machine are held until `adopt`.
+        """
+
+    def adopt(self) -> None:
+        """Let this store send; of all its copies it alone may from now on."""
 
     def recover(self, owner: str, now: datetime, *, hold: bool) -> int:
         """Put right what a crash left: `claimed` becomes ready; `sending` ready again, or uncertain with `hold`.
@@ -91,7 +100,7 @@ class Outbox(Protocol):
         """Claim up to `limit` ready editions whose time has come, and count the attempt.
 
         Those whose subscriber may no longer be mailed are cancelled instead. Returns the claims and the number
-        of the cancelled.
+        of the cancelled. Raises StoreFull while the disk has too little room.
         """
 
     def record(self, owner: str, transitions: Sequence[Transition]) -> list[bool]:

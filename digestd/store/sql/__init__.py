@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -23,3 +24,13 @@ def statements(noun: str) -> Mapping[str, str]:
 def read(file: str) -> str:
     """Return the text of a file of this folder."""
     return files(__package__).joinpath(file).read_text("utf-8")
+
+
+def split(script: str) -> Iterator[str]:
+    """Yield the statements of a script one by one; a trigger, with the statements inside it, is one."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -6,6 +6,12 @@ CREATE TABLE secret (
     value BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- One row: which state of the store this is. The mark beside the database names it too (store/mark.py).
+CREATE TABLE instance (
+    one   INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    token TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE digest_file (
     pk          INTEGER PRIMARY KEY,
     sha256      TEXT NOT NULL UNIQUE,  -- two processes take the same content at once: the second one loses

@@ -1,0 +1,19 @@
+"""The configuration file of a digestd whose folders all lie in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+TICK = 0.2  # seconds; the shortest that leaves a slow machine time between two rounds
+
+
+def configured(folder: Path, port: int, *, connections: int = 4, smtp: str = "", more: str = "") -> Path:
+    """Write `digestd.toml` for a relay on a port of this machine, and return it. `smtp` adds keys of its table."""
+    config = folder / "digestd.toml"
+    config.write_text(
+        '[paths]\ninbox = "inbox"\narchive = "archive"\nquarantine = "quarantine"\ndatabase = "digestd.db"\n'
+        f"[ingest]\nsettle_seconds = 0\n[schedule]\ntick_seconds = {TICK}\n"
+        f'[smtp]\nhost = "127.0.0.1"\nport = {port}\ntls = "none"\nconnections = {connections}\n{smtp}\n'
+        f'[mail]\nfrom_address = "papers@example.org"\n{more}\n'
+    )
+    return config
