@@ -26,6 +26,7 @@ def check() -> None:
     loaded = load(path)
     reading = read_people(loaded.subscribers, loaded)
     shown = check_templates(build.snapshot(loaded))
+    build.signers(loaded)
     people = reading.roster.people
     profiles = sum(len(person.profiles) for person in people)
     if reading.problems:

@@ -139,7 +139,8 @@ def _publish(made: Rounds) -> PublishReport:
 def _deliver(made: Rounds) -> DeliverReport:
     ready = made.store.outbox.counts()[OutboxState.READY]
     with progress("delivering", total=ready) as step:
-        return asyncio.run(made.deliver(settled=lambda claim, outcome: step(1)))
+        with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
+            return runner.run(made.deliver(settled=lambda claim, outcome: step(1)))
 
 
 def _tell_files(reports: Iterable[FileReport], as_json: bool) -> None:

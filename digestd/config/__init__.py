@@ -5,12 +5,13 @@
 
 from digestd.config.kinds import Address, ClockText, Zone, address, clock, timezone
 from digestd.config.load import Settings, find, load
-from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
+from digestd.config.tables import Disk, Dkim, Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
 
 __all__ = [
     "Address",
     "ClockText",
     "Disk",
+    "Dkim",
     "Ingest",
     "Mail",
     "Matching",

@@ -148,6 +148,8 @@ def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         resolved["paths"] = absolute({**paths, **values.get("paths", {})}, tuple(Paths.model_fields))
     if "smtp" in values:
         resolved["smtp"] = absolute(values["smtp"], ("password_file",))
+    if isinstance(mail := values.get("mail"), dict) and isinstance(keys := mail.get("dkim"), list):
+        resolved["mail"] = {**mail, "dkim": [absolute(key, ("key_file",)) for key in keys]}
     return resolved
 
 

@@ -58,6 +58,14 @@ class Smtp(Strict):
         return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.tls]
 
 
+class Dkim(Strict):
+    """A key that signs each message; its public half stands in the DNS under `selector._domainkey.domain`."""
+
+    selector: str = Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9.-]{0,61}[A-Za-z0-9])?$")
+    key_file: Path
+    domain: str = Field("", pattern=r"^[A-Za-z0-9.-]{0,253}$")
+
+
 class Mail(Strict):
     """Who the mail comes from."""
 
@@ -66,6 +74,7 @@ class Mail(Strict):
     reply_to: Address | None = None
     list_id: ListId = ""
     public_url: PublicUrl = ""
+    dkim: tuple[Dkim, ...] = ()
 
 
 class Schedule(Strict):

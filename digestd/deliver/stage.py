@@ -19,6 +19,7 @@ from digestd.deliver.policy import next_attempt, relay_pause
 from digestd.errors import DigestdError, StoreError
 from digestd.model import Blame, Edition, Envelope, OutboxState, Outcome, Phase, Snapshot, Verdict
 from digestd.publish.addresses import ascii_address
+from digestd.publish.dkim import Signer
 from digestd.publish.message import build_message
 from digestd.publish.render import render
 from digestd.publish.tokens import unsubscribe_token
@@ -49,12 +50,13 @@ class Courier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """How to deliver: who claims, over how many connections, from which address, and what doubt leads to."""
+    """How to deliver: who claims, over how many connections, from which address, what doubt leads to, who signs."""
 
     owner: str
     connections: int
     sender: str
     hold_uncertain: bool
+    signers: tuple[Signer, ...] = ()
 
 
 @dataclass(slots=True)
@@ -151,7 +153,7 @@ class _Run:
             for claim in claims:
                 try:
                     edition, snapshot = editions[claim.edition]
-                    message = build_message(edition, render(edition, snapshot), snapshot.sender)
+                    message = build_message(edition, render(edition, snapshot), snapshot.sender, self.post.signers)
                     envelope = Envelope(self.post.sender, ascii_address(edition.reader.email))
                 except Exception as error:  # whatever one edition does, the others go on
                     await self._set_aside(scribe, claim, f"it cannot be rendered: {error!r}"[:500])

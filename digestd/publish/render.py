@@ -7,7 +7,7 @@ the HTML larger than receivers show is listed by title, and past that counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -15,10 +15,11 @@ from markupsafe import Markup
 
 from digestd.errors import TemplateError
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapshot
+from digestd.model import Cadence, Edition, Paper, Place, Section, Snapshot
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import TitleLine, card, title_line
+from digestd.publish.encode import Piece, Shared, joined
 from digestd.publish.templates import Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
@@ -31,22 +32,45 @@ _LINE_OCTETS = 200
 _EMPTY_LINES = re.compile("\n{3,}")
 
 
+# What stands in a frame for a card. The edition's id is an HMAC, so no paper's text can be taken for one.
+_PLACE = re.compile("\ue000([0-9a-f]{32})\\.([0-9]+)\ue001\n?")
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An edition in words: one line, and the two parts of the message. Line ends are line feeds."""
+    """An edition in words: one line, and the two parts of the message in pieces. Line ends are line feeds."""
 
     subject: str
-    text: str
-    html: str
+    text_pieces: tuple[Piece, ...]
+    html_pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The text part."""
+        return joined(self.text_pieces)
+
+    @property
+    def html(self) -> str:
+        """The HTML part."""
+        return joined(self.html_pieces)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Card:
+    """One paper in both parts, and the line that stands for it where a card does not fit."""
+
+    html: Shared
+    text: Shared
+    line: TitleLine
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One paper in both parts, and the line that stands for it where a card does not fit."""
+class CardView:
+    """A card as the templates see it: a place for it in each part. A template sets it by itself into a line."""
 
     html: Markup
     text: str
-    line: TitleLine
+    card: Card
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +80,7 @@ class SectionView:
     name: str
     summary: str
     first: int
-    cards: tuple[Piece, ...]
+    cards: tuple[CardView, ...]
     titles: tuple[TitleLine, ...]
     more: int
 
@@ -85,28 +109,53 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
         "contact": clean(snapshot.sender.reply_to),
         "unsubscribe_url": by_web or by_mail,
     }
-    sections = _numbered([_view(ready, section) for section in edition.sections])
+    cards: list[Card] = []
+    sections = _numbered([_view(ready, section, edition.id, cards) for section in edition.sections])
     html = ready.html("mail/edition.html.j2", sections=sections, **frame)
-    while (excess := len(html.encode()) - LONGEST_HTML) > 0:
+    while (excess := _octets(html, sections) - LONGEST_HTML) > 0:
         if not sections:
             raise TemplateError(f"mail/edition.html.j2: without any paper, {excess} octets over {LONGEST_HTML}")
         sections = _numbered(_smaller(sections, excess))
         html = ready.html("mail/edition.html.j2", sections=sections, **frame)
-    text = ready.text("mail/edition.txt.j2", sections=sections, **frame)
-    return Rendered(subject, _tidy(text), str(html))
+    text = _tidy(ready.text("mail/edition.txt.j2", sections=sections, **frame))
+    return Rendered(
+        subject,
+        tuple(_filled(text, edition.id, [card.text for card in cards])),
+        tuple(_filled(html, edition.id, [card.html for card in cards])),
+    )
 
 
-def _view(ready: Templates, section: Section) -> SectionView:
-    cards = tuple(_piece(ready, entry) for entry in section.entries if entry.place is Place.CARD)
-    titles = tuple(_title_line(entry.paper) for entry in section.entries if entry.place is Place.TITLE)
+def _view(ready: Templates, section: Section, edition: str, cards: list[Card]) -> SectionView:
+    """Return a section whose cards are places, and add the cards themselves to `cards`."""
+    views = []
+    for entry in section.entries:
+        if entry.place is Place.CARD:
+            place = f"\ue000{edition}.{len(cards)}\ue001"
+            cards.append(_card(ready, entry.paper, entry.queries))
+            views.append(CardView(Markup(place), place, cards[-1]))  # noqa: S704 - no letter of it is foreign
     return SectionView(
         name=wording.profile_name(section.profile),
         summary=wording.summary(section),
         first=1,
-        cards=cards,
-        titles=titles,
+        cards=tuple(views),
+        titles=tuple(_title_line(entry.paper) for entry in section.entries if entry.place is Place.TITLE),
         more=max(0, section.matched - len(section.entries)),
     )
+
+
+def _filled(frame: str, edition: str, cards: Sequence[Shared]) -> Iterator[Piece]:
+    """Yield the pieces of a part: the frame's own text, and a card at each of its places."""
+    start = 0
+    for found in _PLACE.finditer(frame):
+        number = int(found[2])
+        if found[1] != edition or number >= len(cards):
+            continue
+        if start < found.start():
+            yield frame[start : found.start()]
+        # A shared piece has a line end behind it; where the template has none, the text alone goes in.
+        yield cards[number] if found[0].endswith("\n") else cards[number].text.removesuffix("\n")
+        start = found.end()
+    yield frame[start:]
 
 
 def _numbered(sections: Sequence[SectionView]) -> tuple[SectionView, ...]:
@@ -125,14 +174,14 @@ def _smaller(sections: Sequence[SectionView], excess: int) -> list[SectionView]:
     """
     smaller = list(sections)
     while excess > 0 and smaller:
-        cards = [_octets(section.cards) for section in smaller]
+        cards = [sum(view.card.html.octets for view in section.cards) for section in smaller]
         titles = [sum(map(_line_octets, section.titles)) for section in smaller]
         if sum(cards) > sum(titles):
             at = cards.index(max(cards))
             section = smaller[at]
             *kept, last = section.cards
-            smaller[at] = replace(section, cards=tuple(kept), titles=(last.line, *section.titles))
-            excess -= len(last.html.encode()) - _line_octets(last.line)
+            smaller[at] = replace(section, cards=tuple(kept), titles=(last.card.line, *section.titles))
+            excess -= last.card.html.octets - _line_octets(last.card.line)
         elif any(titles):
             at = titles.index(max(titles))
             section = smaller[at]
@@ -144,26 +193,22 @@ def _smaller(sections: Sequence[SectionView], excess: int) -> list[SectionView]:
     return smaller
 
 
-def _octets(cards: Sequence[Piece]) -> int:
-    return sum(len(piece.html) for piece in cards)
+def _octets(frame: str, sections: Sequence[SectionView]) -> int:
+    cards = (view for section in sections for view in section.cards)
+    return len(frame.encode()) + sum(view.card.html.octets - len(view.text.encode()) - 1 for view in cards)
 
 
 def _line_octets(line: TitleLine) -> int:
     return _LINE_OCTETS + len(line.title.encode()) + len(line.url.encode())
 
 
-def _piece(ready: Templates, entry: Entry) -> Piece:
-    return _card(ready, entry.paper, entry.queries)
-
-
-# The same papers go to many readers, and identical queries of many people are one query: a run over 2,000 readers
-# renders each of its cards once. About 8 kB each, so 32 MB when full.
-@lru_cache(maxsize=4096)
-def _card(ready: Templates, paper: Paper, queries: tuple[str, ...]) -> Piece:
+# The same papers go to many readers, and identical queries of many people are one query. About 8 kB each.
+@lru_cache(maxsize=16384)
+def _card(ready: Templates, paper: Paper, queries: tuple[str, ...]) -> Card:
     shown = card(paper, queries)
-    return Piece(
-        html=ready.html("mail/card.html.j2", card=shown).strip(),
-        text=ready.text("mail/card.txt.j2", card=shown).strip("\n"),
+    return Card(
+        html=Shared.of(ready.html("mail/card.html.j2", card=shown).strip()),
+        text=Shared.of(_tidy(ready.text("mail/card.txt.j2", card=shown)).strip("\n")),
         line=_title_line(paper),
     )
 

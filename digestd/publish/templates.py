@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from typing import Any
 
 import css_inline
 from jinja2 import DictLoader, StrictUndefined, TemplateSyntaxError
@@ -26,6 +27,7 @@ _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 # Private-use characters come through an HTML parser untouched, in a text as in an attribute, and nobody types them.
 _PLACE = re.compile("(?:<!--)?\ue000(\\d+)\ue001(?:-->)?")
 _INDENTATION = re.compile(r"\n\s+")
+_INCLUDE = re.compile(r"""[ \t]*\{%-?\s*include\s+["']([\w./-]+)["']\s*-?%\}\n?""")
 
 
 class Templates:
@@ -36,7 +38,8 @@ class Templates:
     def __init__(self, sources: Mapping[str, str]) -> None:
         css = sources.get(INLINE_CSS, "")
         html = {name: inlined(source, css, name) for name, source in sources.items() if name.endswith(".html.j2")}
-        html |= {name: source for name, source in sources.items() if name.endswith(".css")}
+        # As one line: a frame's lines are encoded one by one.
+        html |= {name: " ".join(source.split()) + "\n" for name, source in sources.items() if name.endswith(".css")}
         text = {name: source for name, source in sources.items() if name.endswith(".txt.j2")}
         self._html = _environment(html, autoescape=True)
         self._text = _environment(text, autoescape=False)
@@ -58,11 +61,11 @@ class _Sandbox(SandboxedEnvironment):
     the time a card takes, can only find what its name says.
     """
 
-    def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
-        """Return whether a template may read the attribute."""
-        if type(obj).__module__.startswith("digestd.publish."):
-            return not attr.startswith("_")
-        return super().is_safe_attribute(obj, attr, value)
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return what `obj.attribute` says in a template."""
+        if type(obj).__module__.startswith("digestd.publish.") and not attribute.startswith("_"):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
 
 
 def templates(sources: Mapping[str, str]) -> Templates:
@@ -125,7 +128,20 @@ def _environment(sources: Mapping[str, str], autoescape: bool) -> SandboxedEnvir
             environment.get_template(name)
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.name or name}, line {error.lineno}: {error.message}") from error
+    # Now that each is known to parse: an include that is set in once costs no edition anything.
+    environment.loader = DictLoader({name: _expanded(source, sources) for name, source in sources.items()})
+
     return environment
+
+
+def _expanded(source: str, sources: Mapping[str, str], depth: int = 8) -> str:
+    """Return a template with the templates that it includes in their places; what is not found is left to fail."""
+
+    def included(tag: re.Match[str]) -> str:
+        known = sources.get(tag[1])
+        return tag[0] if known is None or depth == 0 else _expanded(known, sources, depth - 1)
+
+    return _INCLUDE.sub(included, source)
 
 
 def _rendered(environment: SandboxedEnvironment, name: str, values: Mapping[str, object]) -> str:

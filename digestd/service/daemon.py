@@ -43,7 +43,7 @@ def serve(config: Path, clock: Clock = build.utc_now, stop_limit: float = STOP_L
     snapshot = build.checked_snapshot(settings)
     with contextlib.closing(build.store(settings)) as store:
         daemon = Daemon(config, Rounds(settings, store, clock, snapshot), stop_limit)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
             runner.run(daemon.run())
 
 
@@ -253,11 +253,3 @@ def _tally(store: Store) -> dict[str, int]:
     except Exception as error:
         log.warning("store-silent", reason=str(error))
         return {}
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

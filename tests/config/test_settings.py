@@ -13,6 +13,7 @@ from digestd.config import Mail, Settings, Smtp, address, clock, find, load, tim
 from digestd.config.places import Places
 from digestd.errors import ConfigError
 from digestd.resources import mail_templates, shipped
+from digestd.service.build import signers
 
 GOOD = '[smtp]\nhost = "relay"\n[mail]\nfrom_address = "a@example.org"\n'
 
@@ -311,3 +312,12 @@ def test_find_the_option_wins_over_the_environment(tmp_path: Path) -> None:
     assert find(path, {"DIGESTD_CONFIG": str(tmp_path / "other.toml")}) == path
     with pytest.raises(ConfigError, match=r"no configuration at .*other\.toml"):
         find(None, {"DIGESTD_CONFIG": str(tmp_path / "other.toml")})
+
+
+def test_load_dkim_key_file_is_relative_to_the_file_and_a_bad_key_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, GOOD + '[[mail.dkim]]\nselector = "papers"\nkey_file = "dkim.pem"\n')
+    (tmp_path / "dkim.pem").write_text("no key")
+    settings = load(path)
+    assert settings.mail.dkim[0].key_file == tmp_path / "dkim.pem"
+    with pytest.raises(ConfigError, match=r"dkim\.pem: not a private key"):
+        signers(settings)
