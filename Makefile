@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: help setup demo test check lint types bench faults picture lock clean
+.PHONY: help setup demo test check lint types bench faults agree picture lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -41,6 +41,9 @@ bench: $(READY)  ## Measure, each figure beside a reference of the same run
 
 faults: $(READY)  ## The long fault loops
 	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or not faults' tests/deliver/test_kill.py
+
+agree: $(READY)  ## 100,000 queries and papers of the arXiv sample against the naive matcher
+	$(BIN)/python -m pytest -q -n 2 --timeout=600 -m 'faults or not faults' tests/match/test_agreement_sample.py
 
 picture: $(READY)  ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/picture.py

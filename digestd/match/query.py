@@ -41,8 +41,13 @@ class Query:
         characters of `document.texts`: of `plain(title)` and `plain(abstract)`, and of the plain authors and
         categories joined with ", ".
         """
+        found = self.places(document)
+        return None if found is None else tuple(sorted(found))
+
+    def places(self, document: Document) -> set[Span] | None:
+        """Return the same spans in no order."""
         found = find(self.plan, document)
-        return None if found is None else tuple(sorted(set(found)))
+        return None if found is None else set(found)
 
 
 def parse_query(text: str) -> Query:

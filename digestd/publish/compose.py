@@ -6,17 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from digestd.match.rank import order
-from digestd.model import Cadence, Entry, Match, Place, Profile, StoredPaper, WeightedQuery
+from digestd.match.wanted import Wanted
+from digestd.model import Cadence, Entry, Place, Profile, StoredPaper, WeightedQuery
+from digestd.publish.news import Found
 
 MAX_TITLES = 60  # papers past the profile's cap that are still named, by title; the rest is counted
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A paper that a profile hit."""
-
-    stored: StoredPaper
-    match: Match
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +28,11 @@ def counting(profile: Profile, cadence: Cadence) -> tuple[WeightedQuery, ...]:
         known = {query.query for query in queries}
         return queries + tuple(WeightedQuery(query) for query in profile.alert if query not in known)
     return queries
+
+
+def wanted(profile: Profile, cadence: Cadence) -> Wanted:
+    """Return what a profile wants of a paper in a cadence."""
+    return Wanted(counting(profile, cadence), profile.exclude, profile.min_score)
 
 
 def select(found: Iterable[Found], profile: Profile, taken: set[int]) -> Selection:
@@ -62,4 +61,4 @@ def select(found: Iterable[Found], profile: Profile, taken: set[int]) -> Selecti
 
 
 def _order(one: Found) -> tuple[float, int, str, str]:
-    return order(one.stored.paper, one.match.score)
+    return order(one.stored.paper, one.standing)

@@ -7,16 +7,13 @@ the commit, leaves the issue due.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 
-from digestd.match.document import Document, analyse
-from digestd.match.index import Index, Wanted
-from digestd.model import Cadence, Edition, Reader, Section, Snapshot, StoredPaper
-from digestd.publish.compose import Found, counting, select
+from digestd.model import Cadence, Edition, Reader, Section, Snapshot
+from digestd.publish.compose import select, wanted
+from digestd.publish.news import News
 from digestd.publish.schedule import following, immediate_issue, latest
 from digestd.publish.tokens import edition_id, unsubscribe_token
 from digestd.store.base import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Store
@@ -31,37 +28,6 @@ class PublishReport:
 
     editions: int = 0
     papers: int = 0
-
-
-class _News:
-    """The papers of one publishing, analysed once each."""
-
-    def __init__(self, store: Store, now: datetime) -> None:
-        self._papers = store.papers
-        self.newest = store.papers.newest()
-        self._first_since = now - FIRST_LOOK
-        self._after = self.newest
-        self._found: list[tuple[StoredPaper, Document]] = []
-
-    @cached_property
-    def first(self) -> int:
-        """The paper that a profile without progress begins after."""
-        return self._papers.first_since(self._first_since) - 1
-
-    def after(self, horizon: int) -> list[tuple[StoredPaper, Document]]:
-        """Return the papers that arrived after `horizon`, in order of arrival."""
-        if horizon < self._after:
-            older = self._papers.between(horizon, self._after)
-            self._found = [(stored, analyse(stored.paper)) for stored in older] + self._found
-            self._after = horizon
-        return self._found[self._begin(horizon) :]
-
-    def count(self, horizon: int) -> int:
-        """Return how many papers arrived after `horizon`, of those that `after` has read."""
-        return len(self._found) - self._begin(horizon)
-
-    def _begin(self, horizon: int) -> int:
-        return bisect_right(self._found, horizon, key=lambda one: one[0].pk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +73,7 @@ def publish(
     `stop` is asked before each batch; once it says yes, what is left stays due.
     """
     now = _kept(now)
-    news = _News(store, now)
+    news = _news(store, now)
     key, kept = store.editions.key(), ""
     editions = papers = 0
     while not (stop and stop()) and (batch := store.editions.due(now, news.newest, BATCH)):
@@ -131,7 +97,7 @@ def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
     """
     now = _kept(now)
     person = store.editions.profiles_of(subscriber)
-    news, key = _News(store, now), store.editions.key()
+    news, key = _news(store, now), store.editions.key()
     issues = list(_grouped(person, [_next(due, news, now) for due in person.profiles]))
     token = unsubscribe_token(key, person.pk, person.email)
     reader = Reader(person.email, person.name, person.timezone, token)
@@ -153,6 +119,10 @@ def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
     ]
 
 
+def _news(store: Store, now: datetime) -> News:
+    return News(store.papers.between, store.papers.newest(), lambda: store.papers.first_since(now - FIRST_LOOK) - 1)
+
+
 def _kept(now: datetime) -> datetime:
     """Return the moment in whole milliseconds, as the store keeps it.
 
@@ -161,7 +131,7 @@ def _kept(now: datetime) -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def _due(batch: Sequence[DueSubscriber], news: _News, now: datetime) -> tuple[list[Composed], list[_Issue]]:
+def _due(batch: Sequence[DueSubscriber], news: News, now: datetime) -> tuple[list[Composed], list[_Issue]]:
     """Return the mere steps of progress of a batch, and its open issues."""
     idle: list[Composed] = []
     issues: list[_Issue] = []
@@ -177,7 +147,7 @@ def _due(batch: Sequence[DueSubscriber], news: _News, now: datetime) -> tuple[li
     return idle, issues
 
 
-def _open(due: DueProfile, news: _News, now: datetime) -> _Open | None:
+def _open(due: DueProfile, news: News, now: datetime) -> _Open | None:
     """Return the issue of a profile that is open now, None when it was composed already."""
     if due.cadence is Cadence.IMMEDIATE:
         return _opened(due, immediate_issue(news.newest, due.issue), None, news, now)
@@ -187,7 +157,7 @@ def _open(due: DueProfile, news: _News, now: datetime) -> _Open | None:
     return _opened(due, slot.issue, following(due.profile, now).at, news, now)
 
 
-def _next(due: DueProfile, news: _News, now: datetime) -> _Open:
+def _next(due: DueProfile, news: News, now: datetime) -> _Open:
     """Return the issue of a profile that is open now, or else the one to come."""
     if one := _open(due, news, now):
         return one
@@ -197,7 +167,7 @@ def _next(due: DueProfile, news: _News, now: datetime) -> _Open:
     return _opened(due, coming.issue, None, news, coming.at)
 
 
-def _opened(due: DueProfile, issue: str, coming: datetime | None, news: _News, at: datetime) -> _Open:
+def _opened(due: DueProfile, issue: str, coming: datetime | None, news: News, at: datetime) -> _Open:
     after = news.first if due.horizon is None else due.horizon
     return _Open(due, issue, after, at, Advance(due.pk, due.cadence, due.issue, issue, news.newest, coming))
 
@@ -211,39 +181,20 @@ def _grouped(person: DueSubscriber, opened: Iterable[_Open]) -> Iterator[_Issue]
     yield from sorted(issues, key=lambda issue: (issue.cadence is not Cadence.IMMEDIATE, issue.at))
 
 
-def _compose(store: Store, news: _News, issues: Sequence[_Issue], key: bytes) -> list[Composed]:
-    found = _match(issues, news)
+def _compose(store: Store, news: News, issues: Sequence[_Issue], key: bytes) -> list[Composed]:
     after = min((one.after for issue in issues for one in issue.opened), default=news.newest)
     taken = store.editions.announced(list({issue.person.pk for issue in issues}), after)
-    return [_composed(issue, found, taken[issue.person.pk], news, key) for issue in issues]
+    return [_composed(issue, taken[issue.person.pk], news, key) for issue in issues]
 
 
-def _match(issues: Sequence[_Issue], news: _News) -> dict[tuple[int, Cadence], list[Found]]:
-    """Return the papers that each open profile hits, by profile and cadence."""
-    opened = {(one.due.pk, one.due.cadence): one for issue in issues for one in issue.opened}
-    found: dict[tuple[int, Cadence], list[Found]] = {asked: [] for asked in opened}
-    if not opened:
-        return found
-    index = Index({asked: _wanted(one.due) for asked, one in opened.items()})
-    for stored, document in news.after(min(one.after for one in opened.values())):
-        for asked, match in index.match(document).items():
-            if stored.pk > opened[asked].after:
-                found[asked].append(Found(stored, match))
-    return found
-
-
-def _wanted(due: DueProfile) -> Wanted:
-    return Wanted(counting(due.profile, due.cadence), due.profile.exclude, due.profile.min_score)
-
-
-def _composed(
-    issue: _Issue, found: dict[tuple[int, Cadence], list[Found]], taken: set[int], news: _News, key: bytes
-) -> Composed:
+def _composed(issue: _Issue, taken: set[int], news: News, key: bytes) -> Composed:
     empty_too = issue.cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
     sections = []
     for one in issue.opened:
-        chosen = select(found[one.due.pk, one.due.cadence], one.due.profile, taken)
-        if chosen.entries or (empty_too and one.due.profile.send_empty):
+        profile = one.due.profile
+        findings = news.findings(wanted(profile, one.due.cadence), one.after)
+        chosen = select(findings.found, profile, taken)
+        if chosen.entries or (empty_too and profile.send_empty):
             sections.append(ComposedSection(one.due, chosen.entries, chosen.matched))
     names = [one.due.profile.name for one in issue.opened]
     return Composed(

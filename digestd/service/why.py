@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digestd.match.document import analyse
-from digestd.match.index import QueryReport, Report, Wanted, explain
-from digestd.model import Entry, Place, Profile, StoredPaper, SubscriberState
-from digestd.publish.compose import counting
+from digestd.match.wanted import QueryReport, Report, explain
+from digestd.model import Entry, Place, StoredPaper, SubscriberState
+from digestd.publish.compose import wanted
 from digestd.publish.stage import FIRST_LOOK
-from digestd.store.base import DueProfile, LedgerRow, OutboxRow, Store, StoredSubscriber
+from digestd.store.base import LedgerRow, OutboxRow, Store, StoredSubscriber
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetim
     first = store.papers.first_since(now - FIRST_LOOK)
     views = []
     for due in store.editions.profiles_of(person.pk).profiles:
-        report = explain(_wanted(due), document)
+        report = explain(wanted(due.profile, due.cadence), document)
         looked = due.horizon is not None and paper.pk <= due.horizon
         too_old = due.horizon is None and paper.pk < first
         views.append(ProfileView(due.profile.name, due.cadence, looked, too_old, report))
@@ -105,11 +105,6 @@ def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetim
         edition=row,
         ledger=tuple(ledger),
     )
-
-
-def _wanted(due: DueProfile) -> Wanted:
-    profile: Profile = due.profile
-    return Wanted(counting(profile, due.cadence), profile.exclude, profile.min_score)
 
 
 def _query(query: QueryReport) -> str:

@@ -1,72 +1,83 @@
-"""The compiled profile set and its explanation."""
+"""The compiled profile set, and its changes in place."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from random import Random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support import random_queries
+from support.match_values import PAPER, wanted
 
 from digestd.errors import QueryError
 from digestd.match.document import analyse
-from digestd.match.index import Index, Wanted, explain
-from digestd.match.plan import requirements
-from digestd.match.query import Query, parse_query
-from digestd.model import Field, Match, Paper, Span, WeightedQuery
-
-PAPER = Paper("x", "Language agents", abstract="An agent with tools. A survey.", categories=("cs.CL",))
-
-
-def _wanted(*queries: str | WeightedQuery, exclude: tuple[str, ...] = (), min_score: float = 0.0) -> Wanted:
-    asked = tuple(WeightedQuery(query) if isinstance(query, str) else query for query in queries)
-    return Wanted(asked, exclude, min_score)
+from digestd.match.index import Index
+from digestd.match.pool import Pool
+from digestd.match.query import Query
+from digestd.match.wanted import Wanted, explain
+from digestd.model import Paper, WeightedQuery
 
 
-def test_index_gives_each_profile_its_match_in_the_order_given() -> None:
-    index = Index({
-        "b": _wanted("agent"),
-        "none": _wanted("robot", "title:survey"),
-        "excluded": _wanted("agent", exclude=("robot", "survey")),
-        "a": _wanted("tools", WeightedQuery("robot", 9.0), exclude=("title:survey",)),
-    })  # fmt: skip
-    assert index.match(analyse(PAPER)) == {"b": Match(("agent",), 3.0), "a": Match(("tools",), 1.0)}
-    assert list(index.match(analyse(PAPER))) == ["b", "a"]
-    assert index.match(analyse(Paper("y", "Robots"))) == {
-        "none": Match(("robot",), 2.0),
-        "a": Match(("robot",), 18.0),
-    }
+def found(index: Index[str], paper: Paper = PAPER) -> dict[str, float]:
+    return dict(index.named(index.match(analyse(paper))))
 
 
-def test_index_names_the_queries_that_hit_heaviest_first() -> None:
-    queries = (
-        WeightedQuery("tools", 0.5),
-        WeightedQuery("robot", 5.0),
-        WeightedQuery("survey", 2.0),
-        WeightedQuery("agent", 2.0),
+def made(**profiles: Wanted) -> Index[str]:
+    return Index(profiles.items())
+
+
+def test_index_gives_each_profile_its_score_in_the_order_given() -> None:
+    index = made(
+        b=wanted("agent"),
+        none=wanted("robot", "title:survey"),
+        excluded=wanted("agent", exclude=("robot", "survey")),
+        a=wanted("tools", WeightedQuery("robot", 9.0), exclude=("title:survey",)),
     )
-    assert Index({1: Wanted(queries)}).match(analyse(PAPER))[1].queries == ("survey", "agent", "tools")
+    assert found(index) == {"b": 3.0, "a": 1.0}
+    assert list(found(index)) == ["b", "a"]
+    assert found(index, Paper("y", "Robots")) == {"none": 2.0, "a": 18.0}
+    assert len(index.match(analyse(PAPER))) == 2
 
 
 @pytest.mark.parametrize(("min_score", "matches"), [(3.0, True), (3.0001, False), (-1.0, True)])
 def test_index_leaves_out_what_scores_too_little(min_score: float, matches: bool) -> None:
-    assert bool(Index({1: _wanted("agent", min_score=min_score)}).match(analyse(PAPER))) is matches
+    assert bool(found(made(a=wanted("agent", min_score=min_score)))) is matches
+
+
+def test_index_finds_a_query_of_the_smallest_weight() -> None:
+    assert found(made(a=wanted(WeightedQuery("agent", 1e-9)))) == {"a": 0.0001}
 
 
 def test_index_counts_a_query_once_however_often_it_is_spelt() -> None:
-    wanted = _wanted("agent tools", WeightedQuery("agent AND tools", 3.0), WeightedQuery("(agent) tools", 2.0))
-    found = Index({1: wanted}).match(analyse(PAPER))[1]
-    assert found.queries == ("agent AND tools",)
-    assert found.score == pytest.approx(3 * (4 / 2 + 2 * 2 / 3), abs=1e-4)
+    index = made(a=wanted("agent tools", WeightedQuery("agent AND tools", 3.0), WeightedQuery("(agent) tools", 2.0)))
+    assert found(index)["a"] == pytest.approx(3 * (4 / 2 + 2 * 2 / 3), abs=1e-4)
+    assert index.queries == 1
 
 
 def test_index_without_profiles_or_queries_matches_nothing() -> None:
-    assert Index[int]({}).match(analyse(PAPER)) == {}
-    assert Index({1: _wanted(exclude=("robot",))}).match(analyse(PAPER)) == {}
+    assert found(made()) == {}
+    assert found(made(a=wanted(exclude=("robot",)))) == {}
 
 
-@pytest.mark.parametrize("wanted", [_wanted("agent", "(tool"), _wanted("agent", exclude=("NOT a",))])
-def test_index_of_a_bad_query_is_refused(wanted: Wanted) -> None:
+def test_index_of_equal_profiles_gives_all_who_have_them() -> None:
+    index = Index((str(number), wanted("agent" if number % 3 else "(agent)", "tools")) for number in range(9))
+    assert list(found(index)) == [str(number) for number in range(9)]
+    assert set(found(index).values()) == {4.0}
+    assert index.queries == 2
+
+
+@pytest.mark.parametrize("bad", [wanted("agent", "(tool"), wanted("agent", exclude=("NOT a",))])
+def test_index_of_a_bad_query_is_refused_and_nothing_changes(bad: Wanted) -> None:
+    index = made(a=wanted("agent"))
+    for key in ("a", "b"):
+        with pytest.raises(QueryError):
+            index.put(key, bad)
+    assert found(index) == {"a": 3.0}
+    assert (len(index), index.queries, "b" in index) == (1, 1, False)
     with pytest.raises(QueryError):
-        Index({1: wanted})
-    with pytest.raises(QueryError):
-        explain(wanted, analyse(PAPER))
+        explain(bad, analyse(PAPER))
 
 
 @pytest.mark.parametrize(
@@ -77,48 +88,84 @@ def test_index_of_a_bad_query_is_refused(wanted: Wanted) -> None:
      "la nguage", "lang* agent", "category:=cs.CL"],
 )  # fmt: skip
 def test_index_tries_every_kind_of_query(query: str) -> None:
-    assert Index({1: _wanted(query)}).match(analyse(PAPER))
-    assert not Index({1: _wanted(query)}).match(analyse(Paper("y", "Nothing of it", categories=("math.CO",))))
+    assert found(made(a=wanted(query)))
+    assert not found(made(a=wanted(query)), Paper("y", "Nothing of it", categories=("math.CO",)))
 
 
-def test_index_tries_only_queries_whose_required_word_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    queries = {number: _wanted(f'"model w{chr(97 + number)}ord"') for number in range(20)}
+def test_index_tries_only_queries_whose_required_words_are_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    queries = {f"w{number}": wanted(f'"model w{chr(97 + number)}ord"') for number in range(20)}
+    index = Index([*queries.items(), ("far", wanted("wbord zebra"))])
     tried: list[str] = []
-    index = Index(queries)
-    original = Query.spans
-    monkeypatch.setattr(Query, "spans", lambda self, document: tried.append(str(self)) or original(self, document))
+    original = Query.places
+    monkeypatch.setattr(Query, "places", lambda self, document: tried.append(str(self)) or original(self, document))
     index.match(analyse(Paper("x", "A model for the wbord of a model")))
     assert tried == ['"model wbord"']
 
 
-def test_explain_says_what_became_of_each_query_and_exclusion() -> None:
-    report = explain(_wanted("agent", WeightedQuery("robot", 2.0), exclude=("medical", "survey")), analyse(PAPER))
-    robot, agent = report.queries
-    assert (robot.query, robot.weight, robot.spans, dict(robot.parts), robot.score) == ("robot", 2.0, None, {}, 0.0)
-    assert agent.spans == (Span(Field.ABSTRACT, 3, 8), Span(Field.TITLE, 9, 15))
-    assert dict(agent.parts) == {Field.TITLE: 2.0, Field.ABSTRACT: 1.0}
-    assert agent.score == report.score == 3.0
-    assert report.excluded_by == ("survey",)
-    assert report.match is None
+# Changes
 
 
-def test_explain_of_a_score_too_low_names_both_numbers() -> None:
-    report = explain(_wanted("agent", min_score=5.0), analyse(PAPER))
-    assert (report.match, report.score, report.min_score, report.excluded_by) == (None, 3.0, 5.0, ())
+def test_index_put_again_replaces_and_remove_takes_out() -> None:
+    index = made(a=wanted("agent"), b=wanted("agent"), c=wanted("robot", exclude=("agent",)))
+    index.put("a", wanted("tools"))
+    assert found(index) == {"a": 1.0, "b": 3.0}
+    index.put("c", wanted("agent"))
+    assert found(index) == {"a": 1.0, "b": 3.0, "c": 3.0}
+    assert index.queries == 2  # nobody asks for robots any more
+    index.remove("b")
+    assert found(index) == {"a": 1.0, "c": 3.0}
+    assert ("b" in index, set(index.keys())) == (False, {"a", "c"})
+    with pytest.raises(KeyError):
+        index.remove("b")
+    for key in "ac":
+        index.remove(key)
+    assert (found(index), len(index), index.queries) == ({}, 0, 0)
+    index.put("d", wanted("agent"))
+    assert found(index) == {"d": 3.0}
 
 
-@pytest.mark.parametrize(
-    ("query", "required"),
-    [
-        ("title:agent", [{"agent"}]),
-        ("title:(agent robot)", [{"agent", "agentrobot"}, {"robot", "agentrobot"}]),
-        ("title:(agent OR robots)", [{"agent", "robot"}]),
-        ("title:(agent -robot)", [{"agent"}]),
-        ("title:a-b*", [{"a", "ab*"}]),  # no key for words that begin with one letter
-        ("cs.CL", [{"cs", "=cs.cl"}, {"cl", "=cs.cl"}]),
-        ("title:=agents", [{"agent"}]),
-        ('title:"data base"', [{"data", "databas"}, {"base", "databas"}]),
-    ],
-)
-def test_requirements_of_a_query_are_keys_that_a_hit_cannot_lack(query: str, required: list[set[str]]) -> None:
-    assert requirements(parse_query(query).plan) == required
+@settings(max_examples=15)
+@given(st.integers(0, 2**32))
+def test_index_after_any_changes_is_the_index_made_anew(seed: int) -> None:
+    random = Random(seed)
+    index, profiles = Index[int](), dict[int, Wanted]()
+    choices = [_random(random) for _ in range(5)]
+    for _ in range(15):
+        key = random.randrange(6)
+        if key in profiles and random.random() < 0.3:
+            index.remove(key)
+            del profiles[key]
+        else:
+            profiles[key] = random.choice(choices)
+            index.put(key, profiles[key])
+        document = analyse(random_queries.paper(random))
+        anew = Index(profiles.items())
+        assert _scores(index, document) == _scores(anew, document)
+        assert (len(index), index.queries) == (len(anew), anew.queries)
+
+
+def _scores(index: Index[int], document: object) -> list[tuple[int, float]]:
+    return sorted(index.named(index.match(document)))  # type: ignore[arg-type]
+
+
+def _random(random: Random) -> Wanted:
+    def some(most: int) -> Iterable[str]:
+        return [str(random_queries.query(random)) for _ in range(random.randint(0, most))]
+
+    queries = tuple(WeightedQuery(query, random.choice((1.0, 2.0))) for query in some(3))
+    return Wanted(queries, tuple(some(1)), random.choice((0.0, 3.0)))
+
+
+def test_pool_forgets_a_query_that_nobody_holds() -> None:
+    pool = Pool()
+    first = pool.hold("agent")
+    assert (pool.hold("agents AND agents"), pool.hold("agent")) != (first, first)
+    assert len(pool) == 2
+    pool.drop(first)
+    assert pool.points(analyse(PAPER)) == {0: 3.0, 1: 3.0}
+    pool.drop(first)
+    assert pool.points(analyse(PAPER)) == {1: 3.0}
+    with pytest.raises(LookupError):
+        pool[first]
+    assert pool.hold("robot") == first
+    assert pool.points(analyse(Paper("y", "Robots"))) == {first: 2.0}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from digestd.match.document import analyse
-from digestd.match.index import Index, Wanted
+from digestd.match.index import Index
 from digestd.match.query import parse_query
+from digestd.match.wanted import Wanted
 from digestd.model import Paper, WeightedQuery
 
 ROOT = Path(__file__).parents[2]
@@ -43,5 +44,6 @@ def test_phrase_of_a_title_finds_its_paper_and_only_it(papers: list[Paper]) -> N
 
 
 def test_index_of_all_titles_gives_each_reader_one_paper(papers: list[Paper]) -> None:
-    index = Index({paper.title: Wanted((WeightedQuery(_phrase(paper.title)),)) for paper in papers})
-    assert [list(index.match(analyse(paper))) for paper in papers] == [[paper.title] for paper in papers]
+    index = Index((paper.title, Wanted((WeightedQuery(_phrase(paper.title)),))) for paper in papers)
+    found = [[title for title, _ in index.named(index.match(analyse(paper)))] for paper in papers]
+    assert found == [[paper.title] for paper in papers]

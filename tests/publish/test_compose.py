@@ -8,13 +8,14 @@ from datetime import UTC, date, datetime
 from support.store_room import profile, work
 
 from digestd.model import Cadence, Match, Place, StoredPaper, WeightedQuery
-from digestd.publish.compose import MAX_TITLES, Found, counting, select
+from digestd.publish.compose import MAX_TITLES, counting, select
+from digestd.publish.news import Found
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def _found(number: int, score: float = 1.0, queries: tuple[str, ...] = ("agent",), **values: object) -> Found:
-    return Found(StoredPaper(number, 100 + number, NOW, work(number, **values)), Match(queries, score))
+    return Found(StoredPaper(number, 100 + number, NOW, work(number, **values)), Match(queries, score), score)
 
 
 def _numbers(*found: Found, max_papers: int = 20, taken: set[int] | None = None) -> list[int]:
@@ -22,7 +23,7 @@ def _numbers(*found: Found, max_papers: int = 20, taken: set[int] | None = None)
     return [stored.pk for stored, _ in selection.entries]
 
 
-def test_select_orders_by_score_then_newest_then_title() -> None:
+def test_select_orders_by_standing_then_newest_then_title() -> None:
     old, new = date(2026, 11, 1), date(2026, 11, 20)
     found = (
         _found(1, 1.0, published=new),

@@ -6,6 +6,7 @@ query is one word. Times are in UTC and without daylight saving, so that slots a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
@@ -15,6 +16,7 @@ from digestd.publish.compose import MAX_TITLES
 WEEK = timedelta(days=7)
 DAY = timedelta(days=1)
 
+Opened = tuple[Profile, bool, dict[str, float], list[int]]  # sent if empty; each word's rarity; the papers hit
 Told = tuple[str, str, tuple[tuple[str, tuple[int, ...]], ...]]
 
 
@@ -45,7 +47,7 @@ class Model:
     def publish(self, now: datetime) -> None:
         """Compose what is due, for everybody."""
         for email in sorted(self.active):
-            due: dict[str, list[tuple[Profile, Cadence, list[int]]]] = {}
+            due: dict[str, list[Opened]] = {}
             for profile in self.people[email]:
                 for cadence in dict.fromkeys((Cadence.IMMEDIATE, profile.cadence)):
                     if words := _words(profile, cadence):
@@ -60,7 +62,7 @@ class Model:
         cadence: Cadence,
         words: set[str],
         now: datetime,
-        due: dict[str, list[tuple[Profile, Cadence, list[int]]]],
+        due: dict[str, list[Opened]],
     ) -> None:
         state = self.progress.setdefault((email, profile.name, cadence), Progress())
         newest = len(self.papers)
@@ -80,26 +82,32 @@ class Model:
             state.began = begin
         state.issue, state.looked = issue, newest
         hits = [number for _, number, said in self.papers[begin:] if words & said and not said & set(profile.exclude)]
-        due.setdefault(issue, []).append((profile, cadence, hits))
+        told = {word: sum(word in said for _, _, said in self.papers[begin:]) for word in words}
+        rare = {word: 1 + math.log((newest - begin + 10) / (told[word] + 10)) for word in words}
+        empty_too = profile.send_empty and cadence is not Cadence.IMMEDIATE
+        due.setdefault(issue, []).append((profile, empty_too, rare, hits))
 
-    def _compose(self, email: str, issue: str, opened: list[tuple[Profile, Cadence, list[int]]]) -> None:
+    def _compose(self, email: str, issue: str, opened: list[Opened]) -> None:
         sections = []
         told, passed = self.told.setdefault(email, set()), self.passed.setdefault(email, set())
-        for profile, cadence, hits in opened:
+        for profile, empty_too, rare, hits in opened:
             fresh = sorted({number for number in hits if number not in told})
-            placed = self.best(fresh, profile, cadence)[: profile.max_papers + MAX_TITLES]
+            placed = self.best(fresh, rare)[: profile.max_papers + MAX_TITLES]
             passed.update(set(fresh) - set(placed))
             told.update(placed)
-            if placed or (profile.send_empty and cadence is not Cadence.IMMEDIATE):
+            if placed or empty_too:
                 sections.append((profile.name, tuple(placed)))
         if sections:
             self.editions.append((email, issue, tuple(sections)))
 
-    def best(self, numbers: list[int], profile: Profile, cadence: Cadence) -> list[int]:
-        """Return papers by how many of the profile's words they hold, each once in the title; then by title."""
+    def best(self, numbers: list[int], rare: dict[str, float]) -> list[int]:
+        """Return papers by the rarity of the profile's words in them, each once in the title; then by title."""
         said = {number: words for _, number, words in self.papers}
-        wanted = _words(profile, cadence)
-        return sorted(numbers, key=lambda number: (-len(wanted & said[number]), title(number, said[number])))
+
+        def worth(number: int) -> int:
+            return sum(round(2 * rare[word] * 10_000) for word in rare.keys() & said[number])
+
+        return sorted(numbers, key=lambda number: (-worth(number), title(number, said[number])))
 
 
 def title(number: int, words: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ position tables. Each term is tried on every stretch of every text by listing al
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,12 +22,21 @@ DEFAULT = (Field.TITLE, Field.ABSTRACT, Field.AUTHOR, Field.CATEGORY)
 
 @dataclass(frozen=True)
 class Text:
-    """One title, abstract, author, category or source; `offset` is where it begins in its field."""
+    """One title, abstract, author, category or source; `offset` is where it begins in its field.
+
+    `ways` remembers the readings of its stretches: a paper is asked many queries.
+    """
 
     field: Field
     text: str
     offset: int
     tokens: tuple[Token, ...]
+    ways: dict[tuple[int, int], frozenset[Way]] = dataclasses.field(default_factory=dict, compare=False)
+
+    def readings(self, first: int, last: int) -> frozenset[Way]:
+        if (first, last) not in self.ways:
+            self.ways[first, last] = frozenset(_readings(self.tokens[first:last]))
+        return self.ways[first, last]
 
 
 @dataclass(frozen=True, order=True)
@@ -237,7 +247,7 @@ def _stands(node: Node | Joined, text: Text, first: int, last: int) -> bool:
         after = text.text[stretch[-1].end : stretch[-1].end + 1]
         return not before.isalnum() and (not after.isalnum() or bool(stretch[-1].sign))
     ways = {(("", node.stem, node.sign),)} if isinstance(node, Joined) else _ways(_tokens(node.text))
-    found = _ways(stretch)
+    found = text.readings(first, last)
     return any(_equal(way, other, isinstance(node, Prefix)) for way, other in product(ways, found))
 
 
