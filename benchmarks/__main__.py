@@ -68,7 +68,7 @@ def main() -> None:
         folder = Path(name)
         measured = [start(), ingest(folder), publish(folder), *deliver(folder)]
     found = match.rows()
-    measured += [Row(**row) for row in found if \"note\" not in row]  # type: ignore[arg-type]
+    measured += [Row(**row) for row in found if "note" not in row]  # type: ignore[arg-type]
     print(f"{'what':46} {'reference':30} {'ours':>8} {'theirs':>8} {'ratio':>7}")
     for row in measured:
         print(f"{row.what:46} {row.reference:30} {row.seconds:7.2f}s {row.reference_seconds:7.2f}s {row.ratio:6.2f}x")
