@@ -7,9 +7,11 @@ file; what a person sees afterwards was read back from those files.
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,6 +35,7 @@ from digestd.service.rounds import Rounds
 from digestd.store.base import Store
 
 MAX_BYTES = 1_000_000_000
+LISTING = ".digestd-demo"  # in the folder that messages go to: what the demo wrote there
 MAX_EDITIONS = 10_000  # more readers than any sample file has
 
 
@@ -58,40 +61,68 @@ class DemoReport:
     page: Path
 
 
-class Mailbox:
-    """A receiving SMTP server's handler: each message it accepts becomes a file, named by number and reader."""
+class Shelf:
+    """The folder that the demo writes to. Of what stands there it replaces its own earlier files and no others.
+
+    It keeps the names of its files in one of its own, LISTING, written before the file itself. Raises OSError.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        listing = folder / LISTING
+        for name in listing.read_text("utf-8", errors="replace").splitlines() if listing.exists() else ():
+            if Path(name).name == name and name.endswith((".eml", ".html")):
+                (folder / name).unlink(missing_ok=True)
+        listing.write_text("", "utf-8")
+
+    def put(self, name: str, content: bytes) -> Path:
+        """Write a new file, under another name where this one is taken, and return its path."""
+        stem, dot, ending = name.rpartition(".")
+        for number in itertools.count(1):
+            path = self._folder / (name if number == 1 else f"{stem}-{number}{dot}{ending}")
+            if os.path.lexists(path):
+                continue
+            with (self._folder / LISTING).open("a", encoding="utf-8") as listing:
+                listing.write(f"{path.name}\n")
+            path.write_bytes(content)
+            return path
+        raise AssertionError("numbers do not end")
+
+
+class Mailbox:
+    """A receiving SMTP server's handler: each message it accepts becomes a file, named by number and reader."""
+
+    def __init__(self, shelf: Shelf, kept: Callable[[], None]) -> None:
+        self._shelf = shelf
+        self._kept = kept
         self.files: list[Path] = []
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
         """Keep a message as it came, and accept it."""
         reader = re.sub(r"[^\w.@+-]", "_", envelope.rcpt_tos[0])
-        path = self._folder / f"{len(self.files) + 1:02}-{reader}.eml"
-        path.write_bytes(envelope.original_content)
-        self.files.append(path)
+        self.files.append(self._shelf.put(f"{len(self.files) + 1:02}-{reader}.eml", envelope.original_content))
+        self._kept()
         return "250 2.0.0 kept"
 
 
-def demo(digests: Iterable[Path], out: Path, now: datetime) -> DemoReport:
+def demo(digests: Iterable[Path], out: Path, now: datetime, step: Callable[[], None] = lambda: None) -> DemoReport:
     """Run the main job on digest files (default: the seeds) and write what readers get to the folder `out`.
 
-    Raises DigestdError when no file could be ingested, or the folder cannot be written.
+    `step` is called after each file that was ingested and each message that arrived. Raises DigestdError when no
+    file could be ingested, or the folder cannot be written.
     """
     files = list(digests) or sorted(shipped("seeds").glob("*.txt"))
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for old in out.glob("*.eml"):
-            old.unlink()
+        shelf = Shelf(out)
+        with tempfile.TemporaryDirectory(prefix="digestd-demo-") as folder:
+            return asyncio.run(_demo(files, shelf, now, Path(folder), step))
     except OSError as error:
-        raise DigestdError(f"{out}: {(error.strerror or str(error)).lower()}") from None
-    with tempfile.TemporaryDirectory(prefix="digestd-demo-") as folder:
-        return asyncio.run(_demo(files, out, now, Path(folder)))
+        raise DigestdError(f"{error.filename or out}: {(error.strerror or str(error)).lower()}") from None
 
 
-async def _demo(files: list[Path], out: Path, now: datetime, folder: Path) -> DemoReport:
-    mailbox = Mailbox(out)
+async def _demo(files: list[Path], shelf: Shelf, now: datetime, folder: Path, step: Callable[[], None]) -> DemoReport:
+    mailbox = Mailbox(shelf, step)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: SMTP(mailbox, hostname="demo.example.org", data_size_limit=MAX_BYTES, loop=loop), "127.0.0.1", 0
@@ -101,15 +132,17 @@ async def _demo(files: list[Path], out: Path, now: datetime, folder: Path) -> De
         with closing(build.store(settings)) as store:
             rounds = Rounds(settings, store, lambda: now)
             problems = rounds.sync_people().problems
-            reports = [ingest_file(store.papers, path, MAX_BYTES, now) for path in files]
+            reports = []
+            for path in files:
+                reports.append(ingest_file(store.papers, path, MAX_BYTES, now))
+                step()
             if problems or not any(report.papers for report in reports):
                 refused = [f"{report.file}: {report.refused}" for report in reports if report.refused]
                 raise DigestdError("\n".join([*problems, *refused]))
             rounds.publish()
             delivered = await rounds.deliver()
             placed = _placed(store)
-    page = out / "index.html"
-    page.write_text(_page(mailbox.files, reports), encoding="utf-8")
+    page = shelf.put("index.html", _page(mailbox.files, reports).encode())
     return DemoReport(tuple(reports), placed, delivered, tuple(mailbox.files), page)
 
 
@@ -121,7 +154,7 @@ def _settings(folder: Path, port: int) -> Settings:
             quarantine=folder / "quarantine",
             database=folder / "digestd.db",
         ),
-        smtp=Smtp(host="127.0.0.1", port=port, tls="none"),
+        smtp=Smtp(host="127.0.0.1", port=port, tls="none", connections=1),  # so that messages come in one order
         mail=Mail(
             from_address="papers@example.org",
             from_name="Papers for you",

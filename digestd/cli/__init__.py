@@ -59,19 +59,28 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except DigestdError as error:
+            from digestd.cli.output import say
+
             for line in str(error).splitlines():
-                click.echo(f"digestd: {line}", err=True)
+                say(line)
             ctx.exit(error.exit_status)
         except BrokenPipeError:  # the reader of our output has seen enough
             sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115 - the interpreter flushes it at exit
             ctx.exit(0)
-        except (click.ClickException, click.Abort, click.exceptions.Exit):
+        except click.ClickException as error:
+            from digestd.cli.output import visible
+
+            error.message = visible(error.message)  # type: ignore[misc]  # it may quote a name of a file
+            raise
+        except (click.Abort, click.exceptions.Exit):
             raise
         except Exception as error:
             if ctx.params["log_level"] == "debug":
                 raise
             problem = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            click.echo(f"digestd: {problem}. This is a bug in digestd; --log-level debug shows where.", err=True)
+            from digestd.cli.output import say
+
+            say(f"{problem}. This is a bug in digestd; --log-level debug shows where.")
             ctx.exit(1)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from digestd.cli.common import config_path, json_option, settings
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import table
+from digestd.cli.output import table, tell, tell_json
 from digestd.config import load
 from digestd.errors import ConfigError
 from digestd.publish.check import check_templates
@@ -31,7 +30,7 @@ def check() -> None:
     profiles = sum(len(person.profiles) for person in people)
     if reading.problems:
         raise ConfigError("\n".join(reading.problems))
-    click.echo(f"{path}: sound; {len(people)} people with {profiles} profiles; {len(shown)} sample mails rendered")
+    tell(f"{path}: sound; {len(people)} people with {profiles} profiles; {len(shown)} sample mails rendered")
 
 
 @click.group()
@@ -49,7 +48,7 @@ def dump(as_json: bool) -> None:
     """Print every key as it is in force, with secrets masked."""
     values = settings().dump()
     if as_json:
-        click.echo(dump_json(values))
+        tell_json(values)
         return
     rows = []
     for section, value in values.items():
@@ -63,4 +62,4 @@ def dump(as_json: bool) -> None:
 def sample(subscribers: bool) -> None:
     """Print a commented configuration to begin with."""
     name = "subscribers.toml" if subscribers else "digestd.toml"
-    click.echo((shipped("config") / name).read_text("utf-8"), nl=False)
+    tell(*(shipped("config") / name).read_text("utf-8").splitlines())

@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from digestd.cli.common import json_option, rounds, settings
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import progress, table
+from digestd.cli.output import progress, table, tell, tell_json
 from digestd.store.backup import back_up
 from digestd.store.migrate import migrate as bring_up
 from digestd.store.migrate import steps
@@ -45,9 +44,9 @@ def backup(file: Path, as_json: bool) -> None:
 
         size = back_up(settings().paths.database, file, copied)
     if as_json:
-        click.echo(dump_json({"file": str(file), "bytes": size}))
+        tell_json({"file": str(file), "bytes": size})
     else:
-        click.echo(f"{file}: {size:,} bytes, checked")
+        tell(f"{file}: {size:,} bytes, checked")
 
 
 @db.command()
@@ -60,11 +59,11 @@ def migrate(as_json: bool) -> None:
     """
     taken = bring_up(settings().paths.database, steps())
     if as_json:
-        click.echo(dump_json([{"version": step.version, "name": step.name} for step in taken]))
+        tell_json([{"version": step.version, "name": step.name} for step in taken])
         return
     for step in taken:
-        click.echo(f"{step.version:04} {step.name.replace('_', ' ')}")
-    click.echo("the schema is the one that this digestd needs" + ("" if taken else "; nothing was to be done"))
+        tell(f"{step.version:04} {step.name.replace('_', ' ')}")
+    tell("the schema is the one that this digestd needs" + ("" if taken else "; nothing was to be done"))
 
 
 @db.command()
@@ -78,7 +77,7 @@ def stats(as_json: bool) -> None:
     with rounds() as (made, _):
         found = {**made.store.stats(), "held": made.store.outbox.held()}
     if as_json:
-        click.echo(dump_json(found))
+        tell_json(found)
         return
     rows: list[tuple[str, str]] = []
     for name, value in found.items():

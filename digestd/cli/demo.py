@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from digestd.cli.common import fail_unless, json_option
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import say, table
+from digestd.cli.output import progress, say, table, tell, tell_json
 from digestd.demo import DemoReport
 from digestd.demo import demo as run_demo
 from digestd.service import build
@@ -25,14 +24,16 @@ def demo(digests: tuple[Path, ...], out: Path, as_json: bool, open_: bool) -> No
     """Run the whole main job with nothing to set up.
 
     The sample readers' profiles are matched with DIGESTS (default: the papers in seeds/), and their mail goes through a
-    real SMTP conversation into OUT. Nobody is mailed.
+    real SMTP conversation into OUT. Nobody is mailed. Of what stands in OUT, only the files of an earlier demo are
+    replaced.
 
     \b
     Example:  digestd demo huggingface.txt --out demo-out --open
     """
-    report = run_demo(digests, out, build.utc_now())
+    with progress("files and messages") as step:
+        report = run_demo(digests, out, build.utc_now(), lambda: step(1))
     if as_json:
-        click.echo(dump_json(_record(report)))
+        tell_json(_record(report))
     else:
         _show(report)
     for file in report.files:
@@ -42,7 +43,11 @@ def demo(digests: tuple[Path, ...], out: Path, as_json: bool, open_: bool) -> No
             say(f"{file.file}, line {bad.line}: {bad.reason}")
     if open_:
         click.launch(str(report.page))
-    fail_unless(not any(file.refused for file in report.files) and report.delivered.sent == len(report.messages))
+    delivered = report.delivered
+    lost = delivered.deferred + delivered.failed + delivered.uncertain
+    if lost:
+        say(f"{lost} messages could not be written to {out}")
+    fail_unless(not lost and not any(file.refused for file in report.files))
 
 
 def _show(report: DemoReport) -> None:
@@ -55,11 +60,9 @@ def _show(report: DemoReport) -> None:
     table(("reader", "paper", "why", "score#"), rows)
     papers = sum(file.papers for file in report.files)
     readers = len({one.reader for one in report.placed})
-    click.echo(f"{papers} papers, {readers} readers, {report.delivered.sent} messages sent and received.\n")
-    click.echo(f"Look at them side by side:  {report.page}")
-    click.echo("As they arrived:")
-    for path in report.messages:
-        click.echo(f"  {path}")
+    tell(f"{papers} papers, {readers} readers, {report.delivered.sent} messages sent and received.", "")
+    tell(f"Look at them side by side:  {report.page}")
+    tell("As they arrived:", *(f"  {path}" for path in report.messages))
 
 
 def _record(report: DemoReport) -> dict[str, object]:

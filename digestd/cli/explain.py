@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from digestd.cli.common import json_option, rounds
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import say
+from digestd.cli.output import say, tell, tell_json
 from digestd.errors import DigestdError, NotFound
 from digestd.model import Edition, StoredPaper
 from digestd.publish.check import sample_editions
@@ -35,11 +34,9 @@ def why(subscriber: str, paper: str, as_json: bool) -> None:
         found = _one_paper(made, paper)
         told = answer(made.store, made.store.subscribers.find(subscriber), found, made.clock())
     if as_json:
-        click.echo(dump_json({"conclusion": told.conclusion, **_fields(told)}))
+        tell_json({"conclusion": told.conclusion, **_fields(told)})
         return
-    click.echo(f"{told.title}\n{told.paper}, ingested {told.ingested_at:%Y-%m-%d %H:%M} UTC\n")
-    for line in told.sentences():
-        click.echo(line)
+    tell(told.title, f"{told.paper}, ingested {told.ingested_at:%Y-%m-%d %H:%M} UTC", "", *told.sentences())
 
 
 @click.command()
@@ -88,7 +85,7 @@ def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open
         if open_ and path is html:
             click.launch(str(target))
     if html is None and text is None:
-        click.echo(f"Subject: {one.subject}\n\n{one.text}")
+        tell(f"Subject: {one.subject}", "", *one.text.split("\n"))
 
 
 def _one_paper(made: Rounds, name: str) -> StoredPaper:

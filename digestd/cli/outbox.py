@@ -5,8 +5,7 @@ from __future__ import annotations
 import click
 
 from digestd.cli.common import fail_unless, json_option, rounds
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import say, table
+from digestd.cli.output import say, table, tell, tell_json
 from digestd.model import OutboxState
 
 EDITION = click.argument("edition")
@@ -36,7 +35,7 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
         counts = made.store.outbox.counts()
     if as_json:
         for row in rows:
-            click.echo(dump_json(row))
+            tell_json(row)
         return
     table(
         ("#", "id", "to", "issue", "state", "tries#", "not before", "reason"),
@@ -54,7 +53,7 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
             for row in rows
         ),
     )
-    click.echo(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "the outbox is empty")
+    tell(", ".join(f"{count} {state}" for state, count in counts.items() if count) or "the outbox is empty")
 
 
 @outbox.command()
@@ -65,9 +64,9 @@ def show(edition: str, as_json: bool) -> None:
     with rounds() as (made, _):
         row, ledger = made.store.outbox.row(edition)
     if as_json:
-        click.echo(dump_json({"edition": row, "ledger": ledger}))
+        tell_json({"edition": row, "ledger": ledger})
         return
-    click.echo(f"{row.edition} {row.edition_id}\nto {row.email}, {row.issue}: {row.state} {row.reason}")
+    tell(f"{row.edition} {row.edition_id}", f"to {row.email}, {row.issue}: {row.state} {row.reason}")
     table(
         ("at", "state", "try#", "phase", "code", "reply"),
         (
@@ -109,7 +108,7 @@ def release(edition: str | None) -> None:
             made.store.outbox.adopt()
         waiting = made.store.outbox.counts()[OutboxState.READY]
     held = f"was held because {reason}" if reason else "was not held"
-    click.echo(f"the store {held}; it sends from now on, {waiting} editions wait")
+    tell(f"the store {held}; it sends from now on, {waiting} editions wait")
 
 
 def _settle(edition: str, source: tuple[OutboxState, ...], target: OutboxState, reason: str) -> None:
@@ -117,7 +116,7 @@ def _settle(edition: str, source: tuple[OutboxState, ...], target: OutboxState, 
         row, _ledger = made.store.outbox.row(edition)
         moved = made.store.outbox.settle(row.edition, source, target, reason, made.clock())
     if moved:
-        click.echo(f"{row.edition_id[:12]} to {row.email} is {target}")
+        tell(f"{row.edition_id[:12]} to {row.email} is {target}")
     else:
         say(f"{row.edition_id[:12]} to {row.email} is {row.state}; this takes one that is {' or '.join(source)}")
     fail_unless(moved)

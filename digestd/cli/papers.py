@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from digestd.cli.common import fail_unless, json_option, rounds
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import say, table
+from digestd.cli.output import progress, say, table, tell_json, tell_json_line
 from digestd.errors import FileRefused, QueryError
 from digestd.ingest.formats import FORMATS, json_lines
 from digestd.ingest.inbox import shown
@@ -44,10 +43,17 @@ def parse(files: tuple[Path, ...], format_name: str | None, as_json: bool) -> No
     """
     reader = _Reader(files, format_name)
     if as_json:
-        for paper in reader:
-            click.echo(json_lines.dump(paper))
+        with progress("papers", beside_output=True) as step:
+            for paper in reader:
+                tell_json_line(json_lines.dump(paper))
+                step(1)
     else:
-        table(("id", "title", "published"), ((paper.id, paper.title, paper.published or "") for paper in reader))
+        rows = []
+        with progress("papers") as step:
+            for paper in reader:
+                rows.append((paper.id, paper.title, paper.published or ""))
+                step(1)
+        table(("id", "title", "published"), rows)
     fail_unless(reader.fine)
 
 
@@ -68,21 +74,23 @@ def search(query: str, files: tuple[Path, ...], as_json: bool) -> None:
     reader = _Reader(files)
     rows = []
     with contextlib.ExitStack() as stack:
-        if files:
-            papers: Iterable[Paper] = reader
-        else:
+        papers: Iterable[Paper] = reader
+        total = None
+        if not files:
             opened, _ = stack.enter_context(rounds())
             papers = (stored.paper for stored in opened.store.papers.all())
+            total = opened.store.papers.newest()
+        step = stack.enter_context(progress("papers", total))
         for paper in papers:
             spans = wanted.spans(analyse(paper))
             if spans is not None:
-                rows.append(
-                    (rank.total([(1.0, rank.points(spans))]), paper, sorted({str(span.field) for span in spans}))
-                )
+                score = rank.total([(1.0, rank.points(spans))])
+                rows.append((score, paper, sorted({str(span.field) for span in spans})))
+            step(1)
     rows.sort(key=lambda row: -row[0])
     if as_json:
         for score, paper, where in rows:
-            click.echo(dump_json({"id": paper.id, "title": paper.title, "score": score, "where": where}))
+            tell_json({"id": paper.id, "title": paper.title, "score": score, "where": where})
     else:
         table(("score#", "title", "where", "id"), ((f"{s:.2f}", p.title, ", ".join(w), p.id) for s, p, w in rows))
     fail_unless(reader.fine)

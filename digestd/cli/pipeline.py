@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 
 from digestd.cli.common import config_path, fail_unless, json_option, now_option, rounds
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import progress, say, table
+from digestd.cli.output import progress, say, table, tell, tell_json
 from digestd.deliver.stage import DeliverReport
+from digestd.errors import DeliveredElsewhere
 from digestd.ingest.formats import FORMATS
 from digestd.ingest.stage import FileReport, ingest_given
 from digestd.model import OutboxState
@@ -63,9 +63,9 @@ def publish(now: datetime | None, as_json: bool) -> None:
     with rounds(now, sync=True) as (made, fine):
         report = _publish(made)
     if as_json:
-        click.echo(dump_json(report))
+        tell_json(report)
     else:
-        click.echo(f"{report.editions} editions with {report.papers} papers composed")
+        tell(f"{report.editions} editions with {report.papers} papers composed")
     fail_unless(fine)
 
 
@@ -81,9 +81,9 @@ def deliver(as_json: bool) -> None:
         report = _deliver(made)
         waiting = made.store.outbox.counts()[OutboxState.READY]
     if as_json:
-        click.echo(dump_json(_counts(report)))
+        tell_json(_counts(report))
     else:
-        click.echo(_sentence(report))
+        tell(_sentence(report))
     fail_unless(_tell_trouble(report, waiting))
 
 
@@ -107,12 +107,12 @@ def run_once(now: datetime | None, as_json: bool) -> None:
         waiting = made.store.outbox.counts()[OutboxState.READY]
     if as_json:
         told = [{key: getattr(report, key) for key in (*FILE_KEYS, "refused")} for report in files]
-        click.echo(dump_json({"files": told, "publish": published, "deliver": _counts(delivered)}))
+        tell_json({"files": told, "publish": published, "deliver": _counts(delivered)})
         _tell_bad(files)
     else:
         _tell_files(files, as_json=False)
-        click.echo(f"{published.editions} editions with {published.papers} papers composed")
-        click.echo(_sentence(delivered))
+        tell(f"{published.editions} editions with {published.papers} papers composed")
+        tell(_sentence(delivered))
     fine &= not any(report.refused for report in files)
     fail_unless(_tell_trouble(delivered, waiting) and fine)
 
@@ -137,17 +137,22 @@ def _publish(made: Rounds) -> PublishReport:
 
 
 def _deliver(made: Rounds) -> DeliverReport:
+    """Send what is ready, or leave it to the one who is about it already: a daemon, or another run."""
     ready = made.store.outbox.counts()[OutboxState.READY]
-    with progress("delivering", total=ready) as step:
-        with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
-            return runner.run(made.deliver(settled=lambda claim, outcome: step(1)))
+    try:
+        with progress("delivering", total=ready) as step:
+            with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
+                return runner.run(made.deliver(settled=lambda claim, outcome: step(1)))
+    except DeliveredElsewhere as elsewhere:
+        say(str(elsewhere))
+        return DeliverReport()
 
 
 def _tell_files(reports: Iterable[FileReport], as_json: bool) -> None:
     reports = list(reports)
     if as_json:
         for report in reports:
-            click.echo(dump_json({key: getattr(report, key) for key in (*FILE_KEYS, "refused")}))
+            tell_json({key: getattr(report, key) for key in (*FILE_KEYS, "refused")})
     elif reports:
         columns = ("file", "papers#", "new#", "revised#", "duplicate#", "bad#")
         rows = [[getattr(report, key) for key in FILE_KEYS] for report in reports if not report.refused]

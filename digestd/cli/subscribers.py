@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import itertools
+from typing import BinaryIO
 
 import click
 
-from digestd.cli.common import json_option, rounds
-from digestd.cli.output import as_json as dump_json
-from digestd.cli.output import table
+from digestd.cli.common import fail_unless, json_option, rounds
+from digestd.cli.output import progress, say, table, tell, tell_json
 from digestd.config import address, timezone
 from digestd.errors import DigestdError
+from digestd.ingest.inbox import shown
 from digestd.match.query import parse_query
 from digestd.match.text import clean
 from digestd.model import Cadence, Origin, Profile, Subscriber, SubscriberState, WeightedQuery
-from digestd.store.base import StoredSubscriber
-from digestd.store.subscribers import profile_of, spec_of
+from digestd.subscribers.exchange import NotAPerson, person_of, record_of
 
 EMAIL = click.argument("email")
+BATCH = 500  # people of one transaction of `import`
 
 
 @click.group()
@@ -38,7 +38,7 @@ def list_(as_json: bool) -> None:
         people = list(made.store.subscribers.all())
     if as_json:
         for one in people:
-            click.echo(dump_json(_record(one)))
+            tell_json(record_of(one))
         return
     table(
         ("address", "name", "state", "time zone", "profiles"),
@@ -63,19 +63,19 @@ def show(email: str, as_json: bool) -> None:
     with rounds(sync=True) as (made, _):
         one = made.store.subscribers.find(email)
     if as_json:
-        click.echo(dump_json(_record(one)))
+        tell_json(record_of(one))
         return
     person = one.subscriber
-    click.echo(f"{person.email}  {person.name}\n{person.state}, by {one.state_by}; {person.timezone}")
+    tell(f"{person.email}  {person.name}", f"{person.state}, by {one.state_by}; {person.timezone}")
     for profile in person.profiles:
         hours = "at once" if profile.cadence is Cadence.IMMEDIATE else f"{profile.at:%H:%M} {' '.join(profile.days)}"
-        click.echo(f"\n{profile.name}: {profile.cadence}, {hours}, up to {profile.max_papers} papers")
+        tell("", f"{profile.name}: {profile.cadence}, {hours}, up to {profile.max_papers} papers")
         for query in profile.queries:
-            click.echo(f"  follows  {query.query}" + (f"  (weight {query.weight:g})" if query.weight != 1 else ""))
+            tell(f"  follows  {query.query}" + (f"  (weight {query.weight:g})" if query.weight != 1 else ""))
         for text in profile.alert:
-            click.echo(f"  alerts   {text}")
+            tell(f"  alerts   {text}")
         for text in profile.exclude:
-            click.echo(f"  excludes {text}")
+            tell(f"  excludes {text}")
 
 
 @subscribers.command()
@@ -104,13 +104,13 @@ def add(email: str, queries: tuple[str, ...], name: str, profile_name: str, zone
         )
         person = Subscriber(checked, clean(name), where, (profile,))
         made.store.subscribers.add(person, Origin.OPERATOR, made.clock())
-    click.echo(f"{checked} follows {profile.name}")
+    tell(f"{checked} follows {profile.name}")
 
 
 def _moved(email: str, state: SubscriberState, word: str) -> None:
     with rounds(sync=True) as (made, _):
         one = made.store.subscribers.set_state(email, state, Origin.OPERATOR, made.clock())
-    click.echo(f"{one.subscriber.email} is {word}")
+    tell(f"{one.subscriber.email} is {word}")
 
 
 @subscribers.command()
@@ -137,61 +137,36 @@ def remove(email: str) -> None:
 @subscribers.command("export")
 def export() -> None:
     """Print everybody as JSON lines, which `import` reads."""
-    with rounds(sync=True) as (made, _):
+    with rounds(sync=True) as (made, _), progress("people", beside_output=True) as step:
         for one in made.store.subscribers.all():
-            click.echo(dump_json(_record(one)))
+            tell_json(record_of(one))
+            step(1)
 
 
 @subscribers.command("import")
-@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-def import_(file: Path) -> None:
-    """Add the people of a file that `export` wrote. Whoever asked to leave stays away."""
-    added, problems = 0, []
-    with rounds(sync=True) as (made, _):
-        for number, line in enumerate(file.read_text("utf-8", errors="replace").splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                person = _person(line)
-                made.store.subscribers.add(person, Origin.OPERATOR, made.clock())
-                if person.state is not SubscriberState.ACTIVE:
-                    made.store.subscribers.set_state(person.email, person.state, Origin.OPERATOR, made.clock())
-                added += 1
-            except (DigestdError, ValueError, KeyError, TypeError) as error:
-                problems.append(f"{file}, line {number}: {error if str(error) else 'not a subscriber'}")
-    click.echo(f"{added} people imported")
-    if problems:
-        raise DigestdError("\n".join(problems))
+@click.argument("file", type=click.File("rb"))
+def import_(file: BinaryIO) -> None:
+    """Take over the people of a FILE that `export` wrote, each as they were: state, who set it, profiles.
 
+    Of a person who is known already, only profiles they lack are added, and a wish to leave is taken over. People
+    who came from a subscribers file still belong to it: bring that file along, or they leave with its next reading.
 
-def _record(one: StoredSubscriber) -> dict[str, object]:
-    """Return a subscriber as `export` writes it and `import` reads it."""
-    person = one.subscriber
-    return {
-        "email": person.email,
-        "name": person.name,
-        "timezone": person.timezone,
-        "state": person.state,
-        "state_by": one.state_by,
-        "origin": one.origin,
-        "profiles": [{"name": profile.name, **json.loads(spec_of(profile))} for profile in person.profiles],
-    }
-
-
-def _person(line: str) -> Subscriber:
-    record = json.loads(line)
-    profiles = []
-    for entry in record["profiles"]:
-        profile = profile_of(clean(str(entry["name"])), line_spec(entry))
-        for query in (*(one.query for one in profile.queries), *profile.exclude, *profile.alert):
-            parse_query(query)
-        timezone(profile.timezone)
-        profiles.append(profile)
-    state = SubscriberState(record.get("state", "active"))
-    email, zone = address(record["email"]), timezone(record["timezone"])
-    return Subscriber(email, clean(str(record.get("name", ""))), zone, tuple(profiles), state)
-
-
-def line_spec(entry: dict[str, object]) -> str:
-    """Return a profile's spec from an exported line: all but its name."""
-    return json.dumps({key: value for key, value in entry.items() if key != "name"})
+    \b
+    Example:  digestd subscribers import people.jsonl
+    """
+    fine, count, added = True, 0, 0
+    with rounds(sync=True) as (made, _), progress("people") as step:
+        lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        while batch := list(itertools.islice(lines, BATCH)):
+            people = []
+            for number, line in batch:
+                try:
+                    people.append(person_of(line))
+                except NotAPerson as error:
+                    say(f"{shown(file.name)}, line {number}: {error}")
+                    fine = False
+            added += made.store.subscribers.restore(people, made.clock())
+            count += len(people)
+            step(len(batch))
+    tell(f"{count} people imported, {added} of them new")
+    fail_unless(fine)

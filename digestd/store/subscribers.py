@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from datetime import datetime, time
 from difflib import get_close_matches
+from typing import Any
 
 from digestd.errors import NotAllowed, NotFound
 from digestd.model import (
@@ -23,6 +24,8 @@ from digestd.store.base import Roster, StoredSubscriber, SyncReport
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, to_ms
 
+PAGE = 1_000  # people read at a time by `all`
+Row = sqlite3.Row | dict[str, Any]
 LEFT = (SubscriberState.UNSUBSCRIBED, SubscriberState.SUPPRESSED)
 
 
@@ -116,6 +119,40 @@ class SqliteSubscribers:
             self._put_profiles(connection, pk, subscriber.profiles, had, kept, behind=len(had))
         return self.numbered(pk)
 
+    def restore(self, people: Iterable[StoredSubscriber], now: datetime) -> int:
+        added = 0
+        with self._connections.write() as connection:
+            for one in people:
+                person = one.subscriber
+                address = canonical_address(person.email)
+                row = connection.execute(self._sql["by_address"], {"address": address}).fetchone()
+                if row is None:
+                    pk, had = self._insert(connection, person, one.state_by, now, one.origin, one.has_left), []
+                    added += 1
+                else:
+                    pk = row["pk"]
+                    had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
+                    self._take_over_state(connection, row, one, now)
+                names = {profile["name"] for profile in had}
+                lacking = tuple(profile for profile in person.profiles if profile.name not in names)
+                self._put_profiles(connection, pk, lacking, had, names, behind=len(had))
+        return added
+
+    def _take_over_state(
+        self, connection: sqlite3.Connection, row: sqlite3.Row, one: StoredSubscriber, now: datetime
+    ) -> None:
+        """Of what another store knows of a known person's state, take what keeps mail away from them."""
+        state, by, left_at = row["state"], row["state_by"], row["left_at"]
+        if one.has_left and left_at is None and by != Origin.READER:
+            left_at = to_ms(now)
+            if not _is_barred(row):
+                state, by = SubscriberState.UNSUBSCRIBED, Origin.READER
+        if one.subscriber.state is SubscriberState.SUPPRESSED and state != SubscriberState.SUPPRESSED:
+            state, by = one.subscriber.state, one.state_by
+        if (state, by, left_at) != (row["state"], row["state_by"], row["left_at"]):
+            values = {"pk": row["pk"], "state": state, "by": by, "left_at": left_at, "now": to_ms(now)}
+            connection.execute(self._sql["set_state_and_wish"], values)
+
     def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
         pk = self.find(address).pk
 
@@ -142,29 +179,37 @@ class SqliteSubscribers:
                 known = [row[0] for row in connection.execute(self._sql["addresses"])]
                 guess = get_close_matches(canonical_address(address), known, n=1)
                 raise NotFound(f"no subscriber {address}{f'; did you mean {guess[0]}?' if guess else ''}")
-            return self._stored(connection, row)
+            return _stored(row, connection.execute(self._sql["profiles_of"], {"subscriber": row["pk"]}))
 
     def numbered(self, pk: int) -> StoredSubscriber:
         with self._connections.read() as connection:
             row = connection.execute(self._sql["by_pk"], {"pk": pk}).fetchone()
             if row is None:
                 raise NotFound(f"no subscriber of number {pk}")
-            return self._stored(connection, row)
+            return _stored(row, connection.execute(self._sql["profiles_of"], {"subscriber": row["pk"]}))
 
     def all(self) -> Iterator[StoredSubscriber]:
-        with self._connections.read() as connection:
-            for row in connection.execute(self._sql["all"]).fetchall():
-                yield self._stored(connection, row)
+        after: str | None = ""
+        while after is not None:
+            with self._connections.tables() as tables:
+                rows = list(tables.query(self._sql["page"], {"after": after, "limit": PAGE}))
+                numbers = {"subscribers": json.dumps([row["pk"] for row in rows])}
+                profiles: dict[int, list[dict[str, Any]]] = {}
+                for profile in tables.query(self._sql["profiles_of_page"], numbers):
+                    profiles.setdefault(profile["subscriber"], []).append(profile)
+            after = rows[-1]["address"] if rows else None
+            for row in rows:
+                yield _stored(row, profiles.get(row["pk"], ()))
 
-    def _stored(self, connection: sqlite3.Connection, row: sqlite3.Row) -> StoredSubscriber:
-        rows = connection.execute(self._sql["profiles_of"], {"subscriber": row["pk"]})
-        profiles = tuple(profile_of(profile["name"], profile["content"]) for profile in rows)
-        state = SubscriberState(row["state"])
-        person = Subscriber(row["email"], row["name"], row["timezone"], profiles, state)
-        has_left = row["left_at"] is not None
-        return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]), has_left)
-
-    def _insert(self, connection: sqlite3.Connection, person: Subscriber, by: Origin, now: datetime) -> int:
+    def _insert(
+        self,
+        connection: sqlite3.Connection,
+        person: Subscriber,
+        by: Origin,
+        now: datetime,
+        origin: Origin | None = None,
+        has_left: bool = False,
+    ) -> int:
         values = {
             "address": canonical_address(person.email),
             "email": person.email,
@@ -172,6 +217,8 @@ class SqliteSubscribers:
             "timezone": person.timezone,
             "state": person.state,
             "by": by,
+            "origin": origin or by,
+            "left_at": to_ms(now) if has_left else None,
             "now": to_ms(now),
         }
         return int(connection.execute(self._sql["insert"], values).fetchone()[0])
@@ -255,6 +302,14 @@ class SqliteSubscribers:
     ) -> None:
         values = {"pk": pk, "state": state, "by": by, "now": to_ms(now)}
         connection.execute(self._sql["set_state"], values)
+
+
+def _stored(row: Row, profiles: Iterable[Row]) -> StoredSubscriber:
+    named = tuple(profile_of(profile["name"], profile["content"]) for profile in profiles)
+    state = SubscriberState(row["state"])
+    person = Subscriber(row["email"], row["name"], row["timezone"], named, state)
+    has_left = row["left_at"] is not None
+    return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]), has_left)
 
 
 def _is_away(row: sqlite3.Row) -> bool:

@@ -44,7 +44,9 @@ class _Query(Strict):
     weight: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False)
 
 
-class _Profile(Strict):
+class ProfileEntry(Strict):
+    """A profile as a person writes it: what is left out has a default of the settings."""
+
     name: Annotated[str, AfterValidator(_visible), Field(max_length=100)]
     queries: list[_Query] = Field([], max_length=MAX_QUERIES)
     exclude: list[str] = Field([], max_length=MAX_QUERIES)
@@ -183,7 +185,7 @@ class _Reader:
             self._refused_profiles[key] = frozenset(refused)
 
     def _profile(self, file: Path, places: Places, here: Location, raw: Any, zone: str) -> Profile:
-        entry = self._checked(_Profile, file, places, here, raw)
+        entry = self._checked(ProfileEntry, file, places, here, raw)
         texts = [
             *((("queries", number), query.query) for number, query in enumerate(entry.queries)),
             *((("exclude", number), query) for number, query in enumerate(entry.exclude)),

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import email
+import errno
 import json
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from contextlib import closing
 from email.policy import default
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from support.command_line import Command, objects
 from support.smtp_script import SmtpScript
 from support.world import papers, reader
 
 from digestd.cli import COMMANDS, main
+from digestd.model import OutboxState
+from digestd.store.open import SqliteStore
 
 ROOT = Path(__file__).parents[2]
 SEEDS = ROOT / "seeds" / "huggingface-papers-llms.txt"
@@ -29,44 +33,6 @@ HEADERS = (
     *("List-Unsubscribe", "List-Unsubscribe-Post", "Auto-Submitted", "Precedence", "X-Auto-Response-Suppress"),
     *("Feedback-ID", "MIME-Version", "Content-Type"),
 )
-Command = Callable[..., Result]
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a configuration, two readers and an inbox; the relay is down."""
-    (tmp_path / "digestd.toml").write_text(
-        '[paths]\ninbox = "inbox"\n[ingest]\nsettle_seconds = 0\n[smtp]\nhost = "127.0.0.1"\nport = 1\ntls = "none"\n'
-        '[mail]\nfrom_address = "papers@example.org"\npublic_url = "https://papers.example.org"\n'
-    )
-    (tmp_path / "subscribers.toml").write_text(
-        reader("ada", "robot", more="exclude = ['graph']") + reader("ben", "graph")
-    )
-    (tmp_path / "inbox").mkdir()
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-@pytest.fixture
-def digestd(home: Path) -> Command:
-    def run(*arguments: str) -> Result:
-        result = CliRunner().invoke(main, ["--config", str(home / "digestd.toml"), *arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        assert "Traceback" not in result.output
-        return result
-
-    return run
-
-
-@pytest.fixture
-def filled(home: Path, digestd: Command) -> Iterator[Command]:
-    (home / "one.jsonl").write_text(papers("A Robot", "A Graph", "Robot Graphs"))
-    assert digestd("ingest", "one.jsonl").exit_code == 0
-    return digestd
-
-
-def objects(result: Result) -> list[dict[str, object]]:
-    return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))
@@ -181,6 +147,18 @@ def test_publish_and_deliver_tell_their_counts(filled: Command) -> None:
     assert "2 editions wait" in filled("deliver").stderr
 
 
+def test_deliver_beside_one_who_delivers_leaves_it_to_them(filled: Command, home: Path) -> None:
+    filled("publish")
+    daemon = SqliteStore(home / "var" / "digestd.db")
+    with closing(daemon), daemon.outbox.exclusive():
+        for arguments in (["deliver", "--json"], ["run-once", "--json"], ["deliver"]):
+            result = filled(*arguments)
+            assert (result.exit_code, result.stderr.count("\n")) == (0, 1)
+            assert "another digestd delivers from this store" in result.stderr
+        assert daemon.outbox.counts()[OutboxState.READY] == 2
+    assert filled("deliver").exit_code == 1  # the relay is down, and now it is this one's trouble
+
+
 def test_publish_now_may_be_any_time(filled: Command) -> None:
     assert objects(filled("publish", "--now", "2031-01-01T12:00+02:00", "--json")) == [{"editions": 0, "papers": 0}]
 
@@ -281,27 +259,6 @@ def test_subscribers_are_added_paused_resumed_removed_and_listed(digestd: Comman
     assert "did you mean ada@example.org?" in digestd("subscribers", "show", "adda@example.org").stderr
 
 
-def test_subscribers_export_is_what_import_reads(digestd: Command, home: Path) -> None:
-    digestd("subscribers", "add", "eve@example.org", "--query", "cat")
-    digestd("subscribers", "pause", "eve@example.org")
-    exported = digestd("subscribers", "export").stdout
-    (home / "people.jsonl").write_text(exported + '{"email": "nobody"}\nnot json\n')
-    (home / "other.toml").write_text(
-        (home / "digestd.toml").read_text().replace('inbox = "inbox"', 'database = "other.db"')
-    )
-    (home / "subscribers.toml").write_text("")
-    other = ["--config", str(home / "other.toml"), "subscribers"]
-    result = CliRunner().invoke(main, [*other, "import", "people.jsonl"])
-    assert result.exit_code == 1
-    assert "line 4" in result.stderr
-    assert "line 5" in result.stderr
-    again = [json.loads(line) for line in CliRunner().invoke(main, [*other, "export"]).stdout.splitlines()]
-    kept = [{key: record[key] for key in ("email", "state", "profiles")} for record in again]
-    assert kept == [
-        {key: json.loads(line)[key] for key in ("email", "state", "profiles")} for line in exported.splitlines()
-    ]
-
-
 def test_outbox_is_listed_shown_and_settled(filled: Command) -> None:
     assert "the outbox is empty" in filled("outbox", "list").output
     filled("publish")
@@ -360,6 +317,43 @@ def test_demo_shows_who_got_what_and_says_what_is_wrong(tmp_path: Path) -> None:
     assert runner.invoke(main, ["demo", str(tmp_path / "none"), "--out", str(tmp_path / "out")]).exit_code == 1
     (tmp_path / "file").write_text("")
     assert runner.invoke(main, ["demo", "--out", str(tmp_path / "file")]).exit_code == 1
+
+
+def test_demo_replaces_its_own_earlier_files_and_no_others(tmp_path: Path) -> None:
+    def run() -> set[str]:
+        result = CliRunner().invoke(main, ["demo", "--out", str(out), "--json"])
+        assert result.exit_code == 0, result.output
+        told = json.loads(result.stdout)
+        return {Path(path).name for path in [*told["messages"], told["page"]]}
+
+    out = tmp_path / "out"
+    out.mkdir()
+    mine = {name: f"mine {name}" for name in ("mine.eml", "index.html", "01-ada@example.org.eml", "02-x.eml")}
+    for name, text in mine.items():
+        (out / name).write_text(text)
+    (out / ".digestd-demo").write_text("../outside.eml\n")
+    (tmp_path / "outside.eml").write_text("outside")
+    first = run()
+    assert {"index-2.html", "01-ada@example.org-2.eml"} <= first
+    assert {path.name for path in out.iterdir()} == first | set(mine) | {".digestd-demo"}
+    assert run() == first
+    assert {path.name for path in out.iterdir()} == first | set(mine) | {".digestd-demo"}
+    assert {name: (out / name).read_text() for name in mine} == mine
+    assert (tmp_path / "outside.eml").read_text() == "outside"
+
+
+def test_demo_whose_folder_takes_no_message_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.suffix == ".eml":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path / "out")])
+    assert result.exit_code == 1
+    assert "4 messages could not be written to" in result.stderr
 
 
 def test_pipe_that_closes_early_ends_quietly() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -62,6 +62,14 @@ class Subscribers(Protocol):
         """Add a subscriber, or their profiles to those they have.
 
         A paused person stays paused unless it is the reader who asks. Raises NotAllowed for one who left.
+        """
+
+    def restore(self, people: Iterable[StoredSubscriber], now: datetime) -> int:
+        """Take over people as another store knew them: their states, who set these, and where they came from.
+
+        All in one transaction; their numbers are given anew. Of somebody who is known only the profiles they lack
+        are added, and a wish to leave or a suppression is taken over, unless the reader's own word stands against
+        it here. Returns how many were not known.
         """
 
     def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:

@@ -1,6 +1,10 @@
 -- name: all
 SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber ORDER BY address
 
+-- name: page
+SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber
+WHERE address > :after ORDER BY address LIMIT :limit
+
 -- name: by_address
 SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber WHERE address = :address
 
@@ -11,8 +15,8 @@ SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM
 SELECT address FROM subscriber
 
 -- name: insert
-INSERT INTO subscriber (address, email, name, timezone, state, state_by, origin, changed_at)
-VALUES (:address, :email, :name, :timezone, :state, :by, :by, :now)
+INSERT INTO subscriber (address, email, name, timezone, state, state_by, origin, left_at, changed_at)
+VALUES (:address, :email, :name, :timezone, :state, :by, :origin, :left_at, :now)
 RETURNING pk
 
 -- name: update
@@ -36,6 +40,12 @@ SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
 FROM profile AS p JOIN spec AS s ON s.pk = p.spec
 WHERE p.active = 1 AND p.subscriber = :subscriber
 ORDER BY p.position, p.pk
+
+-- name: profiles_of_page
+SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
+FROM profile AS p JOIN spec AS s ON s.pk = p.spec
+WHERE p.active = 1 AND p.subscriber IN (SELECT value FROM json_each(:subscribers))
+ORDER BY p.subscriber, p.position, p.pk
 
 -- name: spec
 SELECT pk FROM spec WHERE content = :content
