@@ -140,9 +140,8 @@ def _deliver(made: Rounds) -> DeliverReport:
     """Send what is ready, or leave it to the one who is about it already: a daemon, or another run."""
     ready = made.store.outbox.counts()[OutboxState.READY]
     try:
-        with progress("delivering", total=ready) as step:
-            with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
-                return runner.run(made.deliver(settled=lambda claim, outcome: step(1)))
+        with progress("delivering", ready) as step, asyncio.Runner(loop_factory=build.loop_factory()) as runner:
+            return runner.run(made.deliver(settled=lambda claim, outcome: step(1)))
     except DeliveredElsewhere as elsewhere:
         say(str(elsewhere))
         return DeliverReport()
