@@ -13,7 +13,6 @@ import pytest
 from support.world import papers
 
 ROOT = Path(__file__).parents[2]
-ERASED = b"\x1b[2K"
 
 
 def on_a_terminal(*arguments: str, folder: Path) -> tuple[bytes, bytes]:
