@@ -14,8 +14,10 @@ from datetime import timedelta
 from digestd.model import Blame, Outcome, Phase, Verdict
 
 MAX_AGE = timedelta(hours=48)  # a digest older than two days interests nobody (RFC 5321 4.5.4.1 allows 4-5 days)
+MIN_ATTEMPTS = 8  # over 9 hours at least: an age that a clock's jump has made gives up nothing at the first try
 FIRST_DELAY = timedelta(minutes=5)  # greylisting asks for about this much
 LONGEST_DELAY = timedelta(hours=4)
+LONGEST_WAIT = LONGEST_DELAY * 1.5  # with its jitter; what waits for later than that was told so by a wrong clock
 
 FIRST_PAUSE = timedelta(seconds=5)  # a relay that restarts is back by then
 LONGEST_PAUSE = timedelta(minutes=5)
@@ -122,11 +124,12 @@ def _is_part(word: str, secrets: Iterable[str]) -> bool:
 def next_attempt(attempts: int, age: timedelta, jitter: float) -> timedelta | None:
     """Return how long to wait before the next attempt, or None to give up.
 
-    `attempts` counts those made so far, `age` is the edition's. Doubles from FIRST_DELAY up to LONGEST_DELAY.
+    `attempts` counts those made so far, `age` is the edition's by the clock, which may have jumped: so nothing is
+    given up by its age alone. Doubles from FIRST_DELAY up to LONGEST_DELAY.
     `jitter`, in [0, 1), spreads a queue that was deferred together, so that a relay that comes back is not
     met by all of it at once.
     """
-    if age >= MAX_AGE:
+    if age >= MAX_AGE and attempts >= MIN_ATTEMPTS:
         return None
     return _doubled(FIRST_DELAY, attempts, LONGEST_DELAY) * (1 + jitter / 2)
 

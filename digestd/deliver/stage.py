@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ParamSpec, Protocol, TypeVar
 
-from digestd.deliver.policy import next_attempt, relay_pause
+from digestd.deliver.policy import LONGEST_WAIT, MAX_AGE, next_attempt, relay_pause
 from digestd.errors import DigestdError, StoreError
 from digestd.model import Blame, Edition, Envelope, OutboxState, Outcome, Phase, Snapshot, Verdict
 from digestd.publish.addresses import ascii_address
@@ -119,6 +119,7 @@ class _Run:
     async def complete(self) -> DeliverReport:
         outbox, post = self.store.outbox, self.post
         await asyncio.to_thread(outbox.recover, post.owner, self.clock(), hold=post.hold_uncertain)
+        await asyncio.to_thread(outbox.bring_forward, self.clock(), LONGEST_WAIT)
         letters: asyncio.Queue[_Letter | None] = asyncio.Queue(post.connections)
         scribe = _Scribe(outbox, post.owner)
         try:
@@ -221,7 +222,8 @@ class _Run:
         now, reason = self.clock(), _said(outcome)
         target, not_before, counts = OutboxState.READY, now, True
         ledger = str(outcome.verdict)
-        delay = next_attempt(claim.attempts, now - claim.composed_at, self.jitter())
+        age = now - claim.composed_at
+        delay, is_old = next_attempt(claim.attempts, age, self.jitter()), age >= MAX_AGE
         if outcome.verdict is Verdict.SENT:
             target = OutboxState.SENT
             self.report.sent += 1
@@ -230,16 +232,16 @@ class _Run:
             self.report.failed += 1
         elif outcome.verdict is Verdict.UNCERTAIN:
             self.report.uncertain += 1
-            if self.post.hold_uncertain or delay is None:
+            if self.post.hold_uncertain or is_old or delay is None:
                 target = OutboxState.UNCERTAIN
             else:
                 not_before = now + delay
-        elif _is_relays_own(outcome) and (outcome.phase in SETTING_UP or delay is not None):
+        elif _is_relays_own(outcome) and (outcome.phase in SETTING_UP or not is_old):
             self.report.deferred += 1
             counts = False
             if outcome.phase not in SETTING_UP:  # this message may be the cause: let others go first
                 not_before = now + relay_pause(self.failures, outcome)
-        elif delay is None:
+        elif delay is None or _is_relays_own(outcome):
             target, ledger = OutboxState.FAILED, "failed"
             reason = f"gave up after {claim.attempts} attempts: {reason}"
             self.report.failed += 1

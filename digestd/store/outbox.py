@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from digestd.errors import DeliveredElsewhere, NotFound, StoreError, StoreHeld
 from digestd.model import OutboxState
@@ -77,6 +77,12 @@ class SqliteOutbox:
             return len(left)
 
         return self._connections.settle(put_right)
+
+    def bring_forward(self, now: datetime, longest: timedelta) -> int:
+        values = {"now": to_ms(now), "latest": to_ms(now + longest)}
+        return self._connections.settle(
+            lambda connection: connection.execute(self._sql["bring_forward"], values)
+        ).rowcount
 
     def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:
         bounds = {"owner": owner, "now": to_ms(now), "limit": limit}

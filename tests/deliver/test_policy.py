@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from digestd.deliver.policy import (
     LONGEST_DELAY,
+    LONGEST_REFUSED_PAUSE,
+    LONGEST_WAIT,
     MAX_AGE,
     MAX_REPLY,
     classify,
@@ -187,7 +189,19 @@ def test_next_attempt_without_jitter_doubles_up_to_the_longest(attempts: int, mi
 
 def test_next_attempt_at_48_hours_gives_up() -> None:
     assert next_attempt(9, MAX_AGE - timedelta(seconds=1), 0.0) is not None
-    assert next_attempt(1, MAX_AGE, 0.0) is None
+    assert next_attempt(9, MAX_AGE, 0.0) is None
+
+
+def test_next_attempt_at_an_age_of_ten_years_is_made_until_it_was_tried_for_nine_hours() -> None:
+    waits = [next_attempt(attempts, timedelta(days=3650), 0.0) for attempts in range(1, 8)]
+    assert sum(filter(None, waits), timedelta()) > timedelta(hours=9)
+    assert next_attempt(8, timedelta(days=3650), 0.0) is None
+
+
+def test_longest_wait_is_longer_than_any_that_is_made() -> None:
+    waits = [next_attempt(attempts, timedelta(), 0.999) for attempts in range(40)]
+    assert max(wait for wait in waits if wait) < LONGEST_WAIT
+    assert LONGEST_REFUSED_PAUSE < LONGEST_WAIT
     assert timedelta(hours=48) == MAX_AGE
 
 

@@ -15,6 +15,7 @@ from support.smtp_actions import Drop, Script
 
 from digestd.deliver import stage
 from digestd.deliver.courier import Relay, SmtpCourier
+from digestd.deliver.policy import MIN_ATTEMPTS
 from digestd.deliver.stage import PATIENCE, DeliverReport
 from digestd.model import Blame, OutboxState, Outcome, Phase, Verdict
 from digestd.store.base import Claim, Transition
@@ -75,14 +76,15 @@ async def test_deliver_with_greylisting_waits_and_then_sends_the_same_message(tm
 
 async def test_deliver_that_is_deferred_for_two_days_gives_up_and_says_why(tmp_path: Path) -> None:
     async with office(tmp_path, {"RCPT": "450 4.2.2 mailbox full"}) as it:
-        it.world.later(hours=47, minutes=59)
-        assert (await it.deliver()).deferred == 1
-        it.world.later(hours=4)
+        for _ in range(MIN_ATTEMPTS):
+            it.world.later(hours=5, minutes=59)
+            assert (await it.deliver()).deferred == 1
+        it.world.later(hours=6)
         assert await it.deliver() == DeliverReport(failed=1)
         [row] = it.rows()
         assert row.state is FAILED
-        assert row.reason == "gave up after 2 attempts: 450 4.2.2 mailbox full"
-        assert [line.state for line in it.ledger(row)] == ["deferred", "failed"]
+        assert row.reason == "gave up after 9 attempts: 450 4.2.2 mailbox full"
+        assert [line.state for line in it.ledger(row)] == ["deferred"] * MIN_ATTEMPTS + ["failed"]
 
 
 @pytest.mark.parametrize(
@@ -177,9 +179,12 @@ async def test_deliver_of_an_edition_at_which_the_relay_leaves_for_two_days_give
 
 async def test_deliver_refused_by_policy_for_two_days_gives_up(tmp_path: Path) -> None:
     async with office(tmp_path, {"RCPT": "550 5.7.1 not wanted"}) as it:
-        it.world.later(hours=48)
+        for _ in range(MIN_ATTEMPTS - 1):
+            it.world.later(hours=7)
+            assert (await it.deliver()).deferred == 1
+        it.world.later(hours=7)
         assert (await it.deliver()).failed == 1
-        assert it.rows()[0].reason.startswith("gave up after 1 attempts: 550 5.7.1")
+        assert it.rows()[0].reason.startswith("gave up after 8 attempts: 550 5.7.1")
 
 
 async def test_deliver_to_a_relay_that_fails_again_and_again_ends_after_a_few(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -107,6 +107,8 @@ def writers(store: SqliteStore) -> dict[str, Callable[[], object]]:
         "claim": lambda: store.outbox.claim("me", NOW, 10),
         "record": lambda: store.outbox.record("me", [step]),
         "release": lambda: store.outbox.release("me", NOW),
+        "bring_forward": lambda: store.outbox.bring_forward(NOW, timedelta(hours=6)),
+        "adopt": lambda: store.outbox.adopt(),
         "settle": lambda: store.outbox.settle(1, {OutboxState.READY}, OutboxState.CANCELLED, "x", NOW),
     }
 
@@ -176,6 +178,7 @@ def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> Non
     ("noun", "name", "index"),
     [
         ("outbox", "claim", "outbox_ready"),
+        ("outbox", "bring_forward", "outbox_ready"),
         ("outbox", "unwanted", "outbox_ready"),
         ("outbox", "next_at", "outbox_ready"),
         ("outbox", "left_sending", "outbox_sending"),

@@ -21,6 +21,8 @@ WARM = ["digestd.cli.pipeline", "digestd.service.daemon", "digestd.deliver.couri
 WARM += ["digestd.cli.common", "support.processes", "support.fail_points"]
 RUN_LIMIT = 120.0  # seconds until a command that should end by itself counts as hung
 
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+
 Fault = Callable[[], None]
 
 
@@ -73,3 +75,12 @@ async def run(config: Path, *arguments: str) -> None:
     """Run a command to its end, which must be a success."""
     status, said = await finished(config, *arguments)
     assert status == 0, said
+
+
+async def run_at(seconds: float, config: Path, *arguments: str) -> None:
+    """Run a command to its end, which must be a success, in a process whose clock is off by so many seconds."""
+    faked = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": f"{seconds:+.0f}s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    command = [sys.executable, "-m", "digestd", "--config", str(config), *arguments]
+    process = await asyncio.create_subprocess_exec(*command, env=os.environ | faked, stderr=asyncio.subprocess.PIPE)
+    _, said = await asyncio.wait_for(process.communicate(), RUN_LIMIT)
+    assert process.returncode == 0, said.decode()

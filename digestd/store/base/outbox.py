@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from digestd.model import OutboxState, Phase
@@ -94,6 +94,12 @@ class Outbox(Protocol):
         """Put right what a crash left: `claimed` becomes ready; `sending` ready again, or uncertain with `hold`.
 
         Returns how many were `sending`.
+        """
+
+    def bring_forward(self, now: datetime, longest: timedelta) -> int:
+        """Let go what waits for later than `now + longest`, which only a clock that has been set back can explain.
+
+        Returns how many did.
         """
 
     def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:

@@ -9,6 +9,9 @@ WHERE edition = :edition AND state = 'sending' AND claimed_by IS NOT :owner
 UPDATE outbox SET state = 'ready', claimed_by = NULL, changed_at = :now
 WHERE state = 'claimed' AND claimed_by IS NOT :owner
 
+-- name: bring_forward
+UPDATE outbox SET not_before = :now, changed_at = :now WHERE state = 'ready' AND not_before > :latest
+
 -- name: unwanted
 UPDATE outbox SET state = 'cancelled', reason = :reason, claimed_by = NULL, changed_at = :now
 WHERE edition IN (
