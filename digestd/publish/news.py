@@ -8,12 +8,12 @@ newest backwards, a stretch at a time, only as far as a profile asks.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from digestd.match import rank
-from digestd.match.document import analyse
+from digestd.match.document import Document, analyse
 from digestd.match.query import parse_query
 from digestd.match.wanted import Wanted
 from digestd.match.window import Hits, Window
@@ -69,6 +69,11 @@ class News:
         """Return how many papers arrived after `after`."""
         return sum(len(stretch.papers) - begin for stretch, begin in self._after(after))
 
+    def documents(self, after: int) -> Iterator[tuple[int, Document]]:
+        """Yield the papers that arrived after `after`, by number, in order of arrival."""
+        for stretch, begin in self._after(after):
+            yield from zip((stored.pk for stored in stretch.papers[begin:]), stretch.documents[begin:], strict=True)
+
     def findings(self, wanted: Wanted, after: int) -> Findings:
         """Return what a profile finds among the papers that arrived after `after`. Raises QueryError."""
         return self._answer(wanted, after)
@@ -117,7 +122,8 @@ class _Stretch:
 
     def __init__(self, papers: Sequence[StoredPaper]) -> None:
         self.papers = papers
-        self._window = Window(analyse(stored.paper) for stored in papers)
+        self.documents = tuple(analyse(stored.paper) for stored in papers)
+        self._window = Window(self.documents)
         self._known: dict[str, tuple[str, Hits]] = {}
 
     def begin(self, after: int) -> int:

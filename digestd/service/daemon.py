@@ -196,7 +196,7 @@ class Daemon:
             log.warning(
                 "restart-needed", reason="another folder, database, tick or web port is taken over by a restart"
             )
-        rounds = Rounds(_within(old.settings, settings), old.store, old.clock, snapshot)
+        rounds = Rounds(_within(old.settings, settings), old.store, old.clock, snapshot, old.warm)
         log_people(await asyncio.to_thread(rounds.sync_people))
         self._rounds = rounds
         self._relay_failures, self._relay_rests_until = 0, 0.0  # it may be another relay

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from digestd.config import Settings
@@ -12,6 +12,7 @@ from digestd.deliver.stage import DeliverReport, deliver
 from digestd.errors import DigestdError
 from digestd.ingest.stage import FileReport, ingest_inbox
 from digestd.model import Outcome, Snapshot
+from digestd.publish.alerts import Warm
 from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
 from digestd.store.base import Claim, Store, SyncReport
@@ -33,13 +34,15 @@ class Rounds:
     """One configuration at work on one store.
 
     `snapshot` is what editions are rendered with from now on. Without one, the templates on disk are read and
-    checked at each publishing, so that a broken one is said before an edition is composed with it.
+    checked at each publishing, so that a broken one is said before an edition is composed with it. `warm` is what
+    stays compiled from one publishing to the next.
     """
 
     settings: Settings
     store: Store
     clock: Clock = build.utc_now
     snapshot: Snapshot | None = None
+    warm: Warm = field(default_factory=Warm)
 
     def sync_people(self) -> People:
         """Take over the subscribers file."""
@@ -64,7 +67,7 @@ class Rounds:
         if self.store.papers.newest() == 0:
             return PublishReport()
         snapshot = self.snapshot or build.checked_snapshot(self.settings)
-        return publish(self.store, snapshot, self.clock(), progress, stop)
+        return publish(self.store, snapshot, self.clock(), progress, stop, self.warm)
 
     async def deliver(
         self, *, stop: asyncio.Event | None = None, settled: Callable[[Claim, Outcome], None] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from digestd.store.alerts import SqliteAlerts
 from digestd.store.create import create
 from digestd.store.disk import Disk
 from digestd.store.editions import SqliteEditions
@@ -32,6 +33,7 @@ class SqliteStore:
         self.papers = SqlitePapers(self._connections)
         self.subscribers = SqliteSubscribers(self._connections)
         self.editions = SqliteEditions(self._connections)
+        self.alerts = SqliteAlerts(self._connections)
         self.outbox = SqliteOutbox(self._connections)
 
     def stats(self) -> dict[str, object]:

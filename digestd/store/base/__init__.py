@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from digestd.store.base.alerts import Alerts, Waiting
 from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Papers
@@ -16,6 +17,7 @@ from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers
 
 __all__ = [
     "Advance",
+    "Alerts",
     "Claim",
     "Composed",
     "ComposedSection",
@@ -35,11 +37,12 @@ __all__ = [
     "Subscribers",
     "SyncReport",
     "Transition",
+    "Waiting",
 ]
 
 
 class Store(Protocol):
-    """The four parts of a store."""
+    """The parts of a store."""
 
     @property
     def papers(self) -> Papers:
@@ -52,6 +55,10 @@ class Store(Protocol):
     @property
     def editions(self) -> Editions:
         """The editions."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """The immediate profiles."""
 
     @property
     def outbox(self) -> Outbox:
