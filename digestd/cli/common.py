@@ -40,7 +40,8 @@ now_option = click.option("--now", type=When(), help="Act as if it were this tim
 
 def config_path() -> Path:
     """Return the configuration file of this call. Raises ConfigError when there is none."""
-    return find(click.get_current_context().obj["config"], os.environ)
+    named = click.get_current_context().obj["config"]
+    return find(Path(named) if named else None, os.environ)
 
 
 def settings() -> Settings:
