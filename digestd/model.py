@@ -123,6 +123,31 @@ class WeightedQuery:
 
 
 @dataclass(frozen=True, slots=True)
+class QuietHours:
+    """The hours of a person's day, from `begin` to before `end`, in which no mail is composed for them.
+
+    They may go over midnight: 22:00 to 07:00. Written `22:00-07:00`.
+    """
+
+    begin: time
+    end: time
+
+    def __str__(self) -> str:
+        return f"{self.begin:%H:%M}-{self.end:%H:%M}"
+
+    def __contains__(self, hour: time) -> bool:
+        if self.begin < self.end:
+            return self.begin <= hour < self.end
+        return hour >= self.begin or hour < self.end
+
+    @classmethod
+    def read(cls, text: str) -> QuietHours | None:
+        """Return the hours of a text that `str` made; None of an empty one."""
+        begin, dash, end = text.partition("-")
+        return cls(time.fromisoformat(begin), time.fromisoformat(end)) if dash else None
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What a subscriber follows. `at`, `days` and `timezone` say when; for `weekly` the first day counts."""
 
@@ -153,6 +178,7 @@ class Subscriber:
     timezone: str = "UTC"
     profiles: tuple[Profile, ...] = ()
     state: SubscriberState = SubscriberState.ACTIVE
+    quiet_hours: QuietHours | None = None
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from datetime import datetime, time
 from typing import BinaryIO
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -15,6 +17,7 @@ from digestd.ingest.inbox import shown
 from digestd.match.query import parse_query
 from digestd.match.text import clean
 from digestd.model import Cadence, Origin, Profile, Subscriber, SubscriberState, WeightedQuery
+from digestd.publish.schedule import instant
 from digestd.subscribers.exchange import NotAPerson, person_of, record_of
 
 EMAIL = click.argument("email")
@@ -66,7 +69,9 @@ def show(email: str, as_json: bool) -> None:
         tell_json(record_of(one))
         return
     person = one.subscriber
-    tell(f"{person.email}  {person.name}", f"{person.state}, by {one.state_by}; {person.timezone}")
+    until = f" until {one.paused_until.astimezone(ZoneInfo(person.timezone)):%Y-%m-%d}" if one.paused_until else ""
+    quiet = f"; quiet {person.quiet_hours}" if person.quiet_hours else ""
+    tell(f"{person.email}  {person.name}", f"{person.state}{until}, by {one.state_by}; {person.timezone}{quiet}")
     for profile in person.profiles:
         hours = "at once" if profile.cadence is Cadence.IMMEDIATE else f"{profile.at:%H:%M} {' '.join(profile.days)}"
         tell("", f"{profile.name}: {profile.cadence}, {hours}, up to {profile.max_papers} papers")
@@ -115,9 +120,28 @@ def _moved(email: str, state: SubscriberState, word: str) -> None:
 
 @subscribers.command()
 @EMAIL
-def pause(email: str) -> None:
-    """Send nothing until `resume`; what was found meanwhile comes then."""
-    _moved(email, SubscriberState.PAUSED, "paused")
+@click.option(
+    "--until",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day, in that person's time zone, with which mail comes again. Default: `resume` ends the pause.",
+)
+def pause(email: str, day: datetime | None) -> None:
+    """Send nothing for a while; one edition afterwards holds what was found meanwhile.
+
+    \b
+    Example:  digestd subscribers pause ada@example.org --until 2026-12-27
+    """
+    if day is None:
+        _moved(email, SubscriberState.PAUSED, "paused")
+        return
+    with rounds(sync=True) as (made, _):
+        zone = ZoneInfo(made.store.subscribers.find(email).subscriber.timezone)
+        until, now = instant(day.date(), time.min, zone), made.clock()
+        if until <= now:
+            raise DigestdError(f"{day:%Y-%m-%d} has begun already for {email} ({zone.key}); name a later day")
+        one = made.store.subscribers.set_state(email, SubscriberState.PAUSED, Origin.OPERATOR, now, until)
+    tell(f"{one.subscriber.email} is paused until {day:%Y-%m-%d}")
 
 
 @subscribers.command()

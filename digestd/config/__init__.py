@@ -3,7 +3,7 @@
 `toml_file` and `places` read TOML so that each mistake is said with its line and column.
 """
 
-from digestd.config.kinds import Address, ClockText, Zone, address, clock, timezone
+from digestd.config.kinds import Address, ClockText, QuietText, Zone, address, clock, quiet_hours, timezone
 from digestd.config.load import Settings, find, load
 from digestd.config.tables import Disk, Dkim, Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
 
@@ -16,6 +16,7 @@ __all__ = [
     "Mail",
     "Matching",
     "Paths",
+    "QuietText",
     "Schedule",
     "Settings",
     "Smtp",
@@ -26,5 +27,6 @@ __all__ = [
     "clock",
     "find",
     "load",
+    "quiet_hours",
     "timezone",
 ]

@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, available_timezones
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator
 
+from digestd.model import QuietHours
+
 _DOTTED = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")  # the list-id of RFC 2919, without its phrase
 HOST = r"^[A-Za-z0-9._:-]+$"  # a name, or an address of either kind
 
@@ -54,6 +56,17 @@ def clock(text: str) -> time:
     raise ValueError(f"{text!r} is not an hour of the day such as 08:00")
 
 
+def quiet_hours(text: str) -> QuietHours:
+    """Return the quiet hours of `22:00-07:00`. Raises ValueError, also for the same hour twice: all day, or never?"""
+    begin, dash, end = text.partition("-")
+    if not dash:
+        raise ValueError(f"{text!r} are not quiet hours such as 22:00-07:00")
+    hours = QuietHours(clock(begin.strip()), clock(end.strip()))
+    if hours.begin == hours.end:
+        raise ValueError(f"{text!r} begin when they end; to send nothing at all, pause the person")
+    return hours
+
+
 def nearest(word: str, known: object) -> str:
     """Return `; did you mean x?` for the nearest of the known words, or nothing."""
     words = [str(entry) for entry in known] if isinstance(known, (set, frozenset, list, tuple, dict)) else []
@@ -86,9 +99,15 @@ def _clock_text(text: str) -> str:
     return text
 
 
+def _quiet_text(text: str) -> str:
+    quiet_hours(text)
+    return text
+
+
 Address = Annotated[str, AfterValidator(address)]
 Zone = Annotated[str, AfterValidator(timezone)]
 ClockText = Annotated[str, AfterValidator(_clock_text)]
+QuietText = Annotated[str, AfterValidator(_quiet_text)]
 OneLine = Annotated[str, AfterValidator(_one_line)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 ListId = Annotated[str, AfterValidator(_list_id)]

@@ -83,6 +83,9 @@ class Schedule(Strict):
     tick_seconds: float = Field(20.0, ge=0.1, le=3600)
     timezone: Zone = "UTC"
     at: ClockText = "08:00"
+    alert_wait_seconds: float = Field(0.0, ge=0, le=86_400)
+    alert_interval_seconds: float = Field(0.0, ge=0, le=86_400)
+    alerts_per_day: int = Field(20, ge=1, le=1000)
 
 
 class Web(Strict):

@@ -6,10 +6,12 @@ edition. Dot-stuffing belongs to the courier.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from digestd.errors import ConfigError
 from digestd.model import Cadence, Edition, Sender
@@ -57,6 +59,7 @@ def _headers(edition: Edition, rendered: Rendered, sender: Sender, boundary: str
     by_web, by_mail = unsubscribe_urls(sender, edition.reader.token)
     headers = [
         ("Message-ID", f"<{edition.id}@{constant.domain}>"),
+        *_thread(edition, constant.domain),
         ("Date", _date(edition.composed_at)),
         constant.author,
         ("To", mailbox("To", edition.reader.name, ascii_address(edition.reader.email))),
@@ -111,6 +114,21 @@ def _constant(sender: Sender, cadence: Cadence) -> _Constant:
             ("Content-Language", "en"),
         ),
     )
+
+
+def _thread(edition: Edition, domain: str) -> tuple[Header, ...]:
+    """Return what makes the alerts of a profile and a local day one thread each (RFC 5322 3.6.4).
+
+    No message has these ids: programs thread what names the same ancestor. The token keeps those of two readers
+    apart, so that nobody can tell from an id what another one follows.
+    """
+    if edition.cadence is not Cadence.IMMEDIATE or not edition.sections:
+        return ()
+    day = edition.composed_at.astimezone(ZoneInfo(edition.reader.timezone)).date()
+    names = dict.fromkeys(section.profile for section in edition.sections)
+    digests = (hashlib.sha256(f"{edition.reader.token}\n{day}\n{name}".encode()).hexdigest() for name in names)
+    ancestors = [f"<{digest[:32]}.alerts@{domain}>" for digest in digests]
+    return ("In-Reply-To", ancestors[0]), ("References", FOLD.join(ancestors))
 
 
 def _list_id(list_id: str, domain: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from digestd.model import Cadence, Profile, Weekday
+from digestd.model import Cadence, Profile, QuietHours, Weekday
 
 DAY = timedelta(days=1)
 WEEKDAYS = tuple(Weekday)
@@ -61,6 +61,26 @@ def following(profile: Profile, now: datetime) -> Slot:
         if slot is not None and slot.at > now:
             return slot
         day += DAY
+
+
+def quiet_until(quiet: QuietHours | None, timezone: str, now: datetime) -> datetime | None:
+    """Return when the quiet hours that `now` falls into end, in UTC; None outside of them."""
+    if quiet is None:
+        return None
+    zone = ZoneInfo(timezone)
+    today = now.astimezone(zone).date()
+    for day in (today - DAY, today, today + DAY):  # set back over midnight, a clock comes to the day before once more
+        end = instant(day if quiet.begin < quiet.end else day + DAY, quiet.end, zone)
+        if instant(day, quiet.begin, zone) <= now < end:
+            return end
+    return None
+
+
+def day_of(timezone: str, now: datetime) -> tuple[datetime, datetime]:
+    """Return when the local day of `now` began, and when the next one does, in UTC."""
+    zone = ZoneInfo(timezone)
+    day = now.astimezone(zone).date()
+    return instant(day, time.min, zone), instant(day + DAY, time.min, zone)
 
 
 def _slot(profile: Profile, day: date, zone: ZoneInfo) -> Slot | None:

@@ -8,14 +8,15 @@ the commit, leaves the issue due.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from digestd.model import Cadence, Edition, Reader, Section, Snapshot
 from digestd.publish.alerts import FEW, Warm
 from digestd.publish.compose import select, wanted
+from digestd.publish.due import AT_ONCE, AlertRules, Hours, Standing, decide
 from digestd.publish.news import News
-from digestd.publish.schedule import following, immediate_issue, latest
+from digestd.publish.schedule import day_of, following
 from digestd.publish.tokens import edition_id, unsubscribe_token
 from digestd.store.base import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Store
 
@@ -70,6 +71,7 @@ def publish(
     progress: Callable[[int], None] | None = None,
     stop: Callable[[], bool] | None = None,
     warm: Warm | None = None,
+    rules: AlertRules = AT_ONCE,
 ) -> PublishReport:
     """Compose and store every edition that is due. `progress` is told the subscribers of each batch.
 
@@ -82,7 +84,7 @@ def publish(
     key, kept = store.editions.key(), ""
     editions = papers = 0
     while not (stop and stop()) and (batch := store.editions.due(now, news.newest, BATCH)):
-        idle, issues = _due(batch, news, now)
+        idle, issues = _due(store, batch, news, now, rules)
         composed = idle + _compose(store, news, issues, key)
         kept = kept or store.editions.keep(snapshot)
         written = store.editions.save(composed, kept, now)
@@ -103,7 +105,7 @@ def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
     now = _kept(now)
     person = store.editions.profiles_of(subscriber)
     news, key = _news(store, now), store.editions.key()
-    issues = list(_grouped(person, [_next(due, news, now) for due in person.profiles]))
+    issues = list(_grouped(person, [_next(person, due, news, now) for due in person.profiles]))
     token = unsubscribe_token(key, person.pk, person.email)
     reader = Reader(person.email, person.name, person.timezone, token)
     return [
@@ -148,36 +150,45 @@ def _kept(now: datetime) -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-def _due(batch: Sequence[DueSubscriber], news: News, now: datetime) -> tuple[list[Composed], list[_Issue]]:
+def _due(
+    store: Store, batch: Sequence[DueSubscriber], news: News, now: datetime, rules: AlertRules
+) -> tuple[list[Composed], list[_Issue]]:
     """Return the mere steps of progress of a batch, and its open issues."""
     idle: list[Composed] = []
     issues: list[_Issue] = []
-    for person in batch:
+    for person, hours in _hours(store, batch, now):
         opened: list[_Open] = []
         for due in person.profiles:
-            if one := _open(due, news, now):
-                opened.append(one)
+            standing = Standing(due.issue, due.due_at)
+            decision = decide(due.profile, due.cadence, standing, news.newest, hours, rules, now)
+            if decision.issue is not None:
+                opened.append(_opened(due, decision.issue, decision.again_at, news, now))
             else:
-                step = Advance(due.pk, due.cadence, due.issue, due.issue, due.horizon, following(due.profile, now).at)
+                step = Advance(due.pk, due.cadence, due.issue, due.issue, due.horizon, decision.again_at)
                 idle.append(Composed(person, (step,), due.issue or "", due.cadence, None, 0, ()))
         issues += _grouped(person, opened)
     return idle, issues
 
 
-def _open(due: DueProfile, news: News, now: datetime) -> _Open | None:
-    """Return the issue of a profile that is open now, None when it was composed already."""
-    if due.cadence is Cadence.IMMEDIATE:
-        return _opened(due, immediate_issue(news.newest, due.issue), None, news, now)
-    slot = latest(due.profile, now)
-    if due.issue is not None and slot.issue <= due.issue:
-        return None
-    return _opened(due, slot.issue, following(due.profile, now).at, news, now)
+def _hours(store: Store, batch: Sequence[DueSubscriber], now: datetime) -> Iterator[tuple[DueSubscriber, Hours]]:
+    """Yield each person with their day: the alerts in it are counted for those who may get another one."""
+    alerted = {
+        person.pk: day_of(person.timezone, now)[0]
+        for person in batch
+        if any(due.cadence is Cadence.IMMEDIATE for due in person.profiles)
+    }
+    counts = store.editions.alerts_since(alerted)
+    for person in batch:
+        yield person, Hours(person.timezone, person.quiet_hours, counts.get(person.pk, 0))
 
 
-def _next(due: DueProfile, news: News, now: datetime) -> _Open:
+def _next(person: DueSubscriber, due: DueProfile, news: News, now: datetime) -> _Open:
     """Return the issue of a profile that is open now, or else the one to come."""
-    if one := _open(due, news, now):
-        return one
+    decision = decide(
+        due.profile, due.cadence, Standing(due.issue, now), news.newest, Hours(person.timezone), AT_ONCE, now
+    )
+    if decision.issue is not None:
+        return _opened(due, decision.issue, None, news, now)
     coming = following(due.profile, now)
     while due.issue is not None and coming.issue <= due.issue:  # the clock was ahead, or the time zone is another
         coming = following(due.profile, coming.at)
@@ -214,9 +225,12 @@ def _composed(issue: _Issue, taken: set[int], news: News, key: bytes) -> Compose
         if chosen.entries or (empty_too and profile.send_empty):
             sections.append(ComposedSection(one.due, chosen.entries, chosen.matched))
     names = [one.due.profile.name for one in issue.opened]
+    advances = [one.advance for one in issue.opened]
+    if issue.cadence is Cadence.IMMEDIATE and not sections:  # nothing was sent that an interval could follow
+        advances = [replace(advance, due_at=None) for advance in advances]
     return Composed(
         subscriber=issue.person,
-        advances=tuple(one.advance for one in issue.opened),
+        advances=tuple(advances),
         issue=issue.key,
         cadence=issue.cadence,
         edition_id=edition_id(key, issue.person.pk, issue.key, names) if sections else None,

@@ -7,7 +7,7 @@ import random
 import secrets
 import socket
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from digestd.config import Dkim, Settings
 from digestd.deliver.courier import Relay, SmtpCourier
@@ -17,6 +17,7 @@ from digestd.ingest.stage import Folders
 from digestd.model import Sender, Snapshot
 from digestd.publish.check import check_templates
 from digestd.publish.dkim import Signer
+from digestd.publish.due import AlertRules
 from digestd.resources import mail_templates
 from digestd.store.disk import MEGABYTE, Disk
 from digestd.store.open import SqliteStore
@@ -43,6 +44,16 @@ def store(settings: Settings, *, thorough: bool = False) -> SqliteStore:
     database, disk = settings.paths.database, settings.disk
     room = Disk(database, disk.min_free_mb * MEGABYTE, disk.ballast_mb * MEGABYTE)
     return SqliteStore(database, disk=room, thorough=thorough)
+
+
+def alert_rules(settings: Settings) -> AlertRules:
+    """Return how alerts are grouped and capped."""
+    schedule = settings.schedule
+    return AlertRules(
+        group_wait=timedelta(seconds=schedule.alert_wait_seconds),
+        group_interval=timedelta(seconds=schedule.alert_interval_seconds),
+        per_day=schedule.alerts_per_day,
+    )
 
 
 def sender(settings: Settings) -> Sender:

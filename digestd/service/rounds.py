@@ -64,10 +64,13 @@ class Rounds:
 
         From a store without any paper nothing is published: nobody's first issue is spent on an empty one.
         """
+        now = self.clock()
+        self.store.subscribers.wake(now)
         if self.store.papers.newest() == 0:
             return PublishReport()
         snapshot = self.snapshot or build.checked_snapshot(self.settings)
-        return publish(self.store, snapshot, self.clock(), progress, stop, self.warm)
+        rules = build.alert_rules(self.settings)
+        return publish(self.store, snapshot, now, progress, stop, self.warm, rules)
 
     async def deliver(
         self, *, stop: asyncio.Event | None = None, settled: Callable[[Claim, Outcome], None] | None = None

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from digestd.errors import NotFound
-from digestd.model import Cadence, Edition, Entry, Place, Reader, Section, Snapshot
+from digestd.model import Cadence, Edition, Entry, Place, QuietHours, Reader, Section, Snapshot
 from digestd.store.base import Advance, Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.papers import stored
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 from digestd.store.subscribers import profile_of
+
+# A weekly cadence is due seven days ahead at most; a clock that was a week fast for an hour makes it fourteen.
+FURTHEST = timedelta(days=15)
 
 
 class SqliteEditions:
@@ -32,6 +35,38 @@ class SqliteEditions:
         with self._connections.read() as connection:
             rows = connection.execute(self._sql["due_subscribers"], bounds).fetchall()
             return [self._subscriber(connection, row, bounds) for row in rows]
+
+    def next_due(self, after: datetime) -> datetime | None:
+        with self._connections.read() as connection:
+            found = connection.execute(self._sql["next_due"], {"after": to_ms(after)}).fetchone()[0]
+        return from_ms(found) if found is not None else None
+
+    def alerts_since(self, since: Mapping[int, datetime]) -> dict[int, int]:
+        with self._connections.read() as connection:
+            return {
+                subscriber: connection.execute(
+                    self._sql["alerts_since"], {"subscriber": subscriber, "since": to_ms(moment)}
+                ).fetchone()[0]
+                for subscriber, moment in since.items()
+            }
+
+    def realign(self, now: datetime, *, stepped_back: bool) -> int:
+        latest = now + FURTHEST
+        bounds = {
+            "latest": to_ms(latest),
+            "last_day": f"daily:{latest.date()}",
+            "last_week": f"weekly:{latest:%G-W%V}",
+        }
+        with self._connections.read() as connection:
+            ahead = connection.execute(self._sql["is_ahead"], {"latest": bounds["latest"]}).fetchone()[0]
+        if not ahead and not stepped_back:
+            return 0
+        with self._connections.write() as connection:
+            touched = connection.execute(self._sql["realign"], bounds).rowcount
+            if stepped_back:
+                touched += connection.execute(self._sql["realign_alerts"], {"now": to_ms(now)}).rowcount
+                connection.execute(self._sql["realign_outbox"], {"now": to_ms(now)})
+        return touched
 
     def profiles_of(self, subscriber: int) -> DueSubscriber:
         with self._connections.read() as connection:
@@ -135,8 +170,10 @@ class SqliteEditions:
             if due is not None and not _is_due(row, due):
                 continue
             profile = profile_of(row["name"], row["content"])
-            profiles.append(DueProfile(row["pk"], row["spec"], profile, cadence, row["issue"], horizon))
-        return DueSubscriber(person["pk"], person["email"], person["name"], person["timezone"], tuple(profiles))
+            due_at = from_ms(row["due_at"]) if row["due_at"] is not None else None
+            profiles.append(DueProfile(row["pk"], row["spec"], profile, cadence, row["issue"], horizon, due_at))
+        quiet = QuietHours.read(person["quiet_hours"])
+        return DueSubscriber(person["pk"], person["email"], person["name"], person["timezone"], tuple(profiles), quiet)
 
     def _write(self, connection: sqlite3.Connection, one: Composed, snapshot: str, now: datetime) -> int | None:
         """Write one issue; returns the number of its papers, None when another publisher was faster."""

@@ -14,6 +14,7 @@ from digestd.model import (
     Cadence,
     Origin,
     Profile,
+    QuietHours,
     Subscriber,
     SubscriberState,
     Weekday,
@@ -22,7 +23,7 @@ from digestd.model import (
 )
 from digestd.store.base import Roster, StoredSubscriber, SyncReport
 from digestd.store.sql import statements
-from digestd.store.sqlite import Connections, to_ms
+from digestd.store.sqlite import Connections, from_ms, to_ms
 
 PAGE = 1_000  # people read at a time by `all`
 Row = sqlite3.Row | dict[str, Any]
@@ -127,7 +128,7 @@ class SqliteSubscribers:
                 address = canonical_address(person.email)
                 row = connection.execute(self._sql["by_address"], {"address": address}).fetchone()
                 if row is None:
-                    pk, had = self._insert(connection, person, one.state_by, now, one.origin, one.has_left), []
+                    pk, had = self._insert(connection, person, one.state_by, now, one), []
                     added += 1
                 else:
                     pk = row["pk"]
@@ -150,10 +151,12 @@ class SqliteSubscribers:
         if one.subscriber.state is SubscriberState.SUPPRESSED and state != SubscriberState.SUPPRESSED:
             state, by = one.subscriber.state, one.state_by
         if (state, by, left_at) != (row["state"], row["state_by"], row["left_at"]):
-            values = {"pk": row["pk"], "state": state, "by": by, "left_at": left_at, "now": to_ms(now)}
+            values = {"pk": row["pk"], "state": state, "by": by, "left_at": left_at, "now": to_ms(now), "until": None}
             connection.execute(self._sql["set_state_and_wish"], values)
 
-    def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
+    def set_state(
+        self, address: str, state: SubscriberState, by: Origin, now: datetime, until: datetime | None = None
+    ) -> StoredSubscriber:
         pk = self.find(address).pk
 
         def change(connection: sqlite3.Connection) -> None:
@@ -165,12 +168,20 @@ class SqliteSubscribers:
             # Who gets nothing anyway does so for the same reason as before: another name would undo that one.
             stays = leaves and (_is_barred(row) if by is Origin.READER else _is_away(row))
             state_by = (row["state"], row["state_by"]) if stays else (state, by)
-            if (*state_by, left_at) != (row["state"], row["state_by"], row["left_at"]):
+            ends = to_ms(until) if until and state is SubscriberState.PAUSED else None
+            if (*state_by, left_at, ends) != (row["state"], row["state_by"], row["left_at"], row["paused_until"]):
                 values = {"pk": pk, "state": state_by[0], "by": state_by[1], "left_at": left_at, "now": to_ms(now)}
-                connection.execute(self._sql["set_state_and_wish"], values)
+                connection.execute(self._sql["set_state_and_wish"], {**values, "until": ends})
 
         self._connections.settle(change)
         return self.numbered(pk)
+
+    def wake(self, now: datetime) -> int:
+        with self._connections.read() as connection:  # nobody is, at nearly every tick: no lock is taken for that
+            if not connection.execute(self._sql["rested"], {"now": to_ms(now)}).fetchone()[0]:
+                return 0
+        with self._connections.write() as connection:
+            return connection.execute(self._sql["wake"], {"now": to_ms(now)}).rowcount
 
     def find(self, address: str) -> StoredSubscriber:
         with self._connections.read() as connection:
@@ -207,18 +218,21 @@ class SqliteSubscribers:
         person: Subscriber,
         by: Origin,
         now: datetime,
-        origin: Origin | None = None,
-        has_left: bool = False,
+        known: StoredSubscriber | None = None,
     ) -> int:
+        """Put a person there; what else another store has `known` of them comes along."""
+        until = known.paused_until if known else None
         values = {
             "address": canonical_address(person.email),
             "email": person.email,
             "name": person.name,
             "timezone": person.timezone,
+            "quiet_hours": str(person.quiet_hours or ""),
             "state": person.state,
             "by": by,
-            "origin": origin or by,
-            "left_at": to_ms(now) if has_left else None,
+            "origin": known.origin if known else by,
+            "left_at": to_ms(now) if known and known.has_left else None,
+            "until": to_ms(until) if until else None,
             "now": to_ms(now),
         }
         return int(connection.execute(self._sql["insert"], values).fetchone()[0])
@@ -226,7 +240,9 @@ class SqliteSubscribers:
     def _update(self, connection: sqlite3.Connection, row: sqlite3.Row, person: Subscriber, now: datetime) -> bool:
         """Take over what the file says of a known person; returns whether that changed anything."""
         touched = False
-        said = {"email": person.email, "name": person.name, "timezone": person.timezone, "origin": Origin.FILE}
+        quiet = str(person.quiet_hours or "")
+        who = {"email": person.email, "name": person.name, "timezone": person.timezone, "quiet_hours": quiet}
+        said = {**who, "origin": Origin.FILE}
         if any(row[key] != value for key, value in said.items()):
             connection.execute(self._sql["update"], {**said, "pk": row["pk"], "now": to_ms(now)})
             touched = True
@@ -307,9 +323,11 @@ class SqliteSubscribers:
 def _stored(row: Row, profiles: Iterable[Row]) -> StoredSubscriber:
     named = tuple(profile_of(profile["name"], profile["content"]) for profile in profiles)
     state = SubscriberState(row["state"])
-    person = Subscriber(row["email"], row["name"], row["timezone"], named, state)
+    quiet = QuietHours.read(row["quiet_hours"])
+    person = Subscriber(row["email"], row["name"], row["timezone"], named, state, quiet)
     has_left = row["left_at"] is not None
-    return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]), has_left)
+    until = from_ms(row["paused_until"]) if row["paused_until"] is not None else None
+    return StoredSubscriber(row["pk"], person, Origin(row["state_by"]), Origin(row["origin"]), has_left, until)
 
 
 def _is_away(row: sqlite3.Row) -> bool:

@@ -7,15 +7,16 @@ export knows of each wish to leave what the first one knew.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AwareDatetime, Field, ValidationError, field_validator
 
-from digestd.config import Address, ClockText, Strict, Zone
+from digestd.config import Address, ClockText, QuietText, Strict, Zone
 from digestd.errors import QueryError
 from digestd.match.query import parse_query
 from digestd.match.text import clean
-from digestd.model import Origin, Subscriber, SubscriberState
+from digestd.model import Origin, QuietHours, Subscriber, SubscriberState
 from digestd.store.base import StoredSubscriber
 from digestd.store.subscribers import profile_of, spec_of
 from digestd.subscribers.file import ProfileEntry
@@ -45,6 +46,8 @@ class _Person(Strict):
     email: Address
     name: str = Field("", max_length=200)
     timezone: Zone
+    quiet_hours: QuietText | Literal[""] = ""
+    paused_until: AwareDatetime | None = None
     state: Literal["pending", "active", "paused", "unsubscribed", "suppressed"] = "active"
     state_by: Literal["file", "operator", "reader"] = "operator"
     origin: Literal["file", "operator", "reader"] = "operator"
@@ -59,6 +62,8 @@ def record_of(one: StoredSubscriber) -> dict[str, object]:
         "email": person.email,
         "name": person.name,
         "timezone": person.timezone,
+        "quiet_hours": str(person.quiet_hours or ""),
+        "paused_until": one.paused_until,
         "state": person.state,
         "state_by": one.state_by,
         "origin": one.origin,
@@ -87,9 +92,11 @@ def person_of(line: bytes) -> StoredSubscriber:
         raise NotAPerson(f"the query {query[:80]!r}, {error}") from None
     except RecursionError:
         raise NotAPerson("not usable JSON: nested too deeply") from None
-    person = Subscriber(entry.email, clean(entry.name), entry.timezone, tuple(profiles), SubscriberState(entry.state))
+    state, quiet = SubscriberState(entry.state), QuietHours.read(entry.quiet_hours)
+    person = Subscriber(entry.email, clean(entry.name), entry.timezone, tuple(profiles), state, quiet)
     has_left = entry.has_left or (entry.state, entry.state_by) == ("unsubscribed", "reader")
-    return StoredSubscriber(0, person, Origin(entry.state_by), Origin(entry.origin), has_left)
+    until: datetime | None = entry.paused_until if state is SubscriberState.PAUSED else None
+    return StoredSubscriber(0, person, Origin(entry.state_by), Origin(entry.origin), has_left, until)
 
 
 def _queries(profile: _Profile) -> list[tuple[str, float]]:

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, ValidationError, field_validator
 
-from digestd.config import Address, ClockText, Settings, Strict, Zone, address, clock
+from digestd.config import Address, ClockText, QuietText, Settings, Strict, Zone, address, clock, quiet_hours
 from digestd.config.places import Path as Location
 from digestd.config.places import Places
 from digestd.config.toml_file import explain, read_toml
 from digestd.errors import ConfigError, QueryError
 from digestd.match.query import parse_query
 from digestd.match.text import clean
-from digestd.model import Cadence, Profile, Subscriber, Weekday, WeightedQuery, canonical_address
+from digestd.model import Cadence, Profile, QuietHours, Subscriber, Weekday, WeightedQuery, canonical_address
 from digestd.store.base import Roster
 
 MAX_QUERIES = 200  # in one profile, of each kind
@@ -72,6 +72,7 @@ class _Person(Strict):
     email: Address
     name: str = Field("", max_length=200)
     timezone: Zone | None = None
+    quiet_hours: QuietText | None = None
     profile: list[Any] = Field([])
 
     @field_validator("profile", mode="before")
@@ -160,12 +161,13 @@ class _Reader:
             self._note(file, places.value((*here, "email")), f"{person.email} stands twice; the first one counts")
             return
         zone = person.timezone or self._settings.schedule.timezone
+        quiet = quiet_hours(person.quiet_hours) if person.quiet_hours else None
         profiles: dict[str, Profile] = {}
         refused: set[str] = set()
         for number, raw in enumerate(person.profile):
             there = (*here, "profile", number)
             try:
-                profile = self._profile(file, places, there, raw, zone)
+                profile = self._profile(file, places, there, raw, zone, quiet)
                 if profile.name in profiles:
                     self._note(
                         file,
@@ -180,11 +182,14 @@ class _Reader:
                     self._refused_people.add(key)
                     return
                 refused.add(name)
-        self._people[key] = Subscriber(person.email, clean(person.name), zone, tuple(profiles.values()))
+        name = clean(person.name)
+        self._people[key] = Subscriber(person.email, name, zone, tuple(profiles.values()), quiet_hours=quiet)
         if refused:
             self._refused_profiles[key] = frozenset(refused)
 
-    def _profile(self, file: Path, places: Places, here: Location, raw: Any, zone: str) -> Profile:
+    def _profile(
+        self, file: Path, places: Places, here: Location, raw: Any, zone: str, quiet: QuietHours | None
+    ) -> Profile:
         entry = self._checked(ProfileEntry, file, places, here, raw)
         texts = [
             *((("queries", number), query.query) for number, query in enumerate(entry.queries)),
@@ -203,6 +208,11 @@ class _Reader:
         if not entry.queries and not entry.alert:
             self._note(file, places.key(here), f"the profile {entry.name!r} has no queries")
             sound = False
+        at = clock(entry.at or self._settings.schedule.at)
+        if quiet and at in quiet and entry.cadence != "immediate":
+            place = places.value((*here, "at")) or places.key(here)
+            self._note(file, place, f"the hour {at:%H:%M} falls into the quiet hours {quiet}: nothing is sent in them")
+            sound = False
         if not sound:
             raise _Refused
         return Profile(
@@ -211,7 +221,7 @@ class _Reader:
             exclude=tuple(map(clean, entry.exclude)),
             alert=tuple(map(clean, entry.alert)),
             cadence=Cadence(entry.cadence),
-            at=clock(entry.at or self._settings.schedule.at),
+            at=at,
             days=tuple(day for day in Weekday if day.value in entry.days),
             timezone=zone,
             max_papers=entry.max_papers or self._settings.matching.max_papers,

@@ -16,6 +16,7 @@ from support.store_room import EVERY_DAY, MONDAY, SNAPSHOT, StoreRoom, at, ids, 
 from digestd.errors import NotFound, StoreError
 from digestd.model import Cadence, Origin, OutboxState, Place, Subscriber, SubscriberState
 from digestd.publish import stage
+from digestd.publish.due import AT_ONCE
 from digestd.publish.stage import publish
 from digestd.store.base import Composed, DueSubscriber, Saved
 from digestd.store.open import SqliteStore
@@ -29,8 +30,8 @@ def due(room: StoreRoom, now: Any = NOW, limit: int = 100) -> list[DueSubscriber
 
 def composed(room: StoreRoom, now: Any = NOW) -> list[Composed]:
     """Return what publishing would write now, unwritten."""
-    news = stage._News(room.store, now)
-    idle, issues = stage._due(due(room, now), news, now)
+    news = stage._news(room.store, now)
+    idle, issues = stage._due(room.store, due(room, now), news, now, AT_ONCE)
     return idle + stage._compose(room.store, news, issues, room.store.editions.key())
 
 
@@ -208,12 +209,12 @@ def test_save_of_a_paper_that_another_profile_announced_stops_nobody_and_is_comp
 
 def composed_alone(room: StoreRoom, cadence: Cadence) -> list[Composed]:
     """Return what a publisher writes that saw only the profiles of one cadence due."""
-    news = stage._News(room.store, NOW)
+    news = stage._news(room.store, NOW)
     people = [
         replace(person, profiles=tuple(one for one in person.profiles if one.cadence is cadence))
         for person in due(room)
     ]
-    idle, issues = stage._due([person for person in people if person.profiles], news, NOW)
+    idle, issues = stage._due(room.store, [person for person in people if person.profiles], news, NOW, AT_ONCE)
     return idle + stage._compose(room.store, news, issues, room.store.editions.key())
 
 
@@ -300,8 +301,9 @@ def test_two_processes_that_publish_at_once_compose_each_issue_once(tmp_path: Pa
         ("INSERT INTO edition_profile SELECT * FROM edition_profile", "edition_profile.profile, edition_profile.issue"),
         ("INSERT INTO edition_paper SELECT * FROM edition_paper", "edition_paper.subscriber, edition_paper.paper"),
         ("INSERT INTO outbox SELECT * FROM outbox", "outbox.edition"),
-        ("INSERT INTO subscriber SELECT 99, address, email, name, timezone, state, state_by, origin, left_at,"
-         " changed_at FROM subscriber", "subscriber.address"),
+        ("INSERT INTO subscriber (address, email, name, timezone, state, state_by, origin, changed_at)"
+         " SELECT address, email, name, timezone, state, state_by, origin, changed_at"
+         " FROM subscriber", "subscriber.address"),
         ("INSERT INTO digest_file SELECT 99, sha256, name, format, size, ingested_at, 0, 0, 0, 0, 0 FROM digest_file",
          "digest_file.sha256"),
         ("UPDATE outbox SET state = 'lost'", "CHECK"),

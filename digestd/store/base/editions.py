@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from digestd.model import Cadence, Edition, Entry, Profile, Snapshot, StoredPaper
+from digestd.model import Cadence, Edition, Entry, Profile, QuietHours, Snapshot, StoredPaper
 
 
 @dataclass(frozen=True, slots=True)
 class DueProfile:
-    """A profile whose cadence may be due. `issue` is the last one composed, `horizon` the newest paper it saw."""
+    """A profile whose cadence may be due. `issue` is the last one composed, `horizon` the newest paper it saw.
+
+    `due_at` is None of alerts that wait for papers and are held by nothing.
+    """
 
     pk: int
     spec: int
@@ -20,6 +23,7 @@ class DueProfile:
     cadence: Cadence
     issue: str | None
     horizon: int | None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class DueSubscriber:
     name: str
     timezone: str
     profiles: tuple[DueProfile, ...]
+    quiet_hours: QuietHours | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,19 @@ class Editions(Protocol):
 
     def due(self, now: datetime, newest: int, limit: int) -> list[DueSubscriber]:
         """Return up to `limit` active subscribers with the profiles that are due at `now`, oldest first."""
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """Return when the first profile of an active subscriber is due after a moment; None when none is."""
+
+    def alerts_since(self, since: Mapping[int, datetime]) -> dict[int, int]:
+        """Return for each subscriber how many alerts were composed for them since the moment given."""
+
+    def realign(self, now: datetime, *, stepped_back: bool) -> int:
+        """Put right what a clock left that ran ahead. Returns how many cadences were.
+
+        One that would be due later than any schedule can mean is looked at anew. `stepped_back` says that the clock
+        did so just now: then every hold of alerts is, and no edition that is ready waits any longer.
+        """
 
     def profiles_of(self, subscriber: int) -> DueSubscriber:
         """Return one subscriber with the progress of every active profile, due or not. Raises NotFound."""

@@ -23,6 +23,7 @@ class StoredSubscriber:
     state_by: Origin
     origin: Origin
     has_left: bool = False
+    paused_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,19 @@ class Subscribers(Protocol):
         it here. Returns how many were not known.
         """
 
-    def set_state(self, address: str, state: SubscriberState, by: Origin, now: datetime) -> StoredSubscriber:
+    def set_state(
+        self, address: str, state: SubscriberState, by: Origin, now: datetime, until: datetime | None = None
+    ) -> StoredSubscriber:
         """Change a subscriber's state, or keep a reader's wish to leave beside a state in which nothing is sent anyway.
 
+        A pause ends by itself at `until`, or without it never.
         Raises NotFound, and NotAllowed for a way back that is not the asker's to open: who left by their own wish is
         brought back by nobody else, and a reader undoes their own leaving and no suppression, operator's removal or
         missing confirmation. To remove such a person once more changes nothing.
         """
+
+    def wake(self, now: datetime) -> int:
+        """End the pauses whose time is over. Returns how many; what they missed is due to them at once."""
 
     def find(self, address: str) -> StoredSubscriber:
         """Return a subscriber by address, however it is written. Raises NotFound, naming the nearest known."""

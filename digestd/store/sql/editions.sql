@@ -3,27 +3,52 @@ SELECT value FROM secret WHERE name = 'signing key'
 
 -- Each arm walks its index from the oldest and stops at the limit: among a million due, a batch reads a batch.
 -- name: due_subscribers
-SELECT s.pk, s.email, s.name, s.timezone
+SELECT s.pk, s.email, s.name, s.timezone, s.quiet_hours
 FROM (
     SELECT * FROM (
         SELECT p.subscriber, g.due_at FROM progress AS g
         CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
         CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
-        WHERE g.due_at <= :now ORDER BY g.due_at LIMIT :limit
+        WHERE g.wanted = 1 AND g.due_at <= :now ORDER BY g.due_at LIMIT :limit
     )
     UNION ALL
     SELECT * FROM (
         SELECT p.subscriber, 0 FROM progress AS g
         CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
         CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
-        WHERE g.due_at IS NULL AND coalesce(g.horizon, -1) < :newest LIMIT :limit
+        WHERE g.wanted = 1 AND g.due_at IS NULL AND coalesce(g.horizon, -1) < :newest LIMIT :limit
     )
 ) AS due
 JOIN subscriber AS s ON s.pk = due.subscriber
 GROUP BY s.pk ORDER BY min(due.due_at), s.pk LIMIT :limit
 
 -- name: subscriber
-SELECT pk, email, name, timezone FROM subscriber WHERE pk = :pk
+SELECT pk, email, name, timezone, quiet_hours FROM subscriber WHERE pk = :pk
+
+-- name: next_due
+SELECT min(due_at) FROM progress WHERE wanted = 1 AND due_at > :after
+
+-- name: alerts_since
+SELECT count(*) FROM edition WHERE subscriber = :subscriber AND cadence = 'immediate' AND composed_at >= :since
+
+-- name: is_ahead
+SELECT EXISTS (SELECT 1 FROM progress WHERE wanted = 1 AND due_at > :latest)
+
+-- What was composed under the clock that ran ahead stays composed; each cadence goes on from before it.
+-- name: realign
+UPDATE progress
+SET due_at = 0,
+    issue = CASE WHEN cadence = 'immediate' THEN issue
+                 ELSE (SELECT max(e.issue) FROM edition_profile AS e
+                       WHERE e.profile = progress.profile AND e.issue LIKE progress.cadence || ':%'
+                       AND e.issue <= CASE progress.cadence WHEN 'daily' THEN :last_day ELSE :last_week END) END
+WHERE wanted = 1 AND due_at > :latest
+
+-- name: realign_alerts
+UPDATE progress SET due_at = 0 WHERE wanted = 1 AND due_at > :now AND cadence = 'immediate'
+
+-- name: realign_outbox
+UPDATE outbox SET not_before = :now WHERE state = 'ready' AND not_before > :now
 
 -- name: progress
 SELECT p.pk, p.name, p.spec, c.content, g.cadence, g.issue, g.horizon, g.due_at

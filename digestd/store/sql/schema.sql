@@ -71,8 +71,11 @@ CREATE TABLE subscriber (
     state_by   TEXT NOT NULL CHECK (state_by IN ('file', 'operator', 'reader')),
     origin     TEXT NOT NULL CHECK (origin IN ('file', 'operator', 'reader')),
     left_at    INTEGER,  -- when this person asked to leave, whatever the state says beside it; they alone undo it
+    quiet_hours  TEXT NOT NULL DEFAULT '',  -- 22:00-07:00, local
+    paused_until INTEGER,                   -- when a pause ends by itself
     changed_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX subscriber_paused_until ON subscriber (paused_until) WHERE state = 'paused' AND paused_until IS NOT NULL;
 
 -- The content of a profile, shared by all who have the same and never changed.
 CREATE TABLE spec (
@@ -91,17 +94,32 @@ CREATE TABLE profile (
 ) STRICT;
 
 -- How far each cadence of a profile has come: the last issue composed, the newest paper it looked at, and when
--- the next one is due (0: at once; NULL for `immediate`, which waits for papers and not for an hour).
+-- the next one is due (0: at once; NULL for `immediate` that nothing holds: it waits for papers and not for an hour).
+-- `wanted` is 1 while profile and subscriber are active: those who rest stand in no index, so that a tick costs as
+-- much as is due, however many people paused long ago. Triggers keep it true whoever changes a state.
 CREATE TABLE progress (
     profile INTEGER NOT NULL REFERENCES profile,
     cadence TEXT NOT NULL CHECK (cadence IN ('immediate', 'daily', 'weekly')),
     issue   TEXT,
     horizon INTEGER,
     due_at  INTEGER,
+    wanted  INTEGER NOT NULL CHECK (wanted IN (0, 1)),
     PRIMARY KEY (profile, cadence)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX progress_due_at ON progress (due_at) WHERE due_at IS NOT NULL;
-CREATE INDEX progress_horizon ON progress (coalesce(horizon, -1)) WHERE due_at IS NULL;
+CREATE INDEX progress_due_at ON progress (due_at) WHERE wanted = 1 AND due_at IS NOT NULL;
+CREATE INDEX progress_horizon ON progress (coalesce(horizon, -1)) WHERE wanted = 1 AND due_at IS NULL;
+CREATE TRIGGER progress_follows_subscriber AFTER UPDATE OF state ON subscriber
+WHEN (old.state = 'active') != (new.state = 'active')
+BEGIN
+    UPDATE progress SET wanted = (new.state = 'active' AND (SELECT active FROM profile WHERE pk = progress.profile))
+    WHERE profile IN (SELECT pk FROM profile WHERE subscriber = new.pk);
+END;
+CREATE TRIGGER progress_follows_profile AFTER UPDATE OF active ON profile WHEN old.active != new.active
+BEGIN
+    UPDATE progress
+    SET wanted = (new.active AND (SELECT state = 'active' FROM subscriber WHERE pk = new.subscriber))
+    WHERE profile = new.pk;
+END;
 
 -- Templates and sender by content hash, so that a second rendering is the same to the byte.
 CREATE TABLE snapshot (
@@ -122,7 +140,7 @@ CREATE TABLE edition (
     name        TEXT NOT NULL,
     timezone    TEXT NOT NULL
 ) STRICT;
-CREATE INDEX edition_subscriber ON edition (subscriber);
+CREATE INDEX edition_subscriber ON edition (subscriber, composed_at);
 
 CREATE TABLE edition_profile (
     profile  INTEGER NOT NULL REFERENCES profile,

@@ -1,33 +1,46 @@
 -- name: all
-SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber ORDER BY address
+SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
+FROM subscriber ORDER BY address
 
 -- name: page
-SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber
-WHERE address > :after ORDER BY address LIMIT :limit
+SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
+FROM subscriber WHERE address > :after ORDER BY address LIMIT :limit
 
 -- name: by_address
-SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber WHERE address = :address
+SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
+FROM subscriber WHERE address = :address
 
 -- name: by_pk
-SELECT pk, address, email, name, timezone, state, state_by, origin, left_at FROM subscriber WHERE pk = :pk
+SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
+FROM subscriber WHERE pk = :pk
 
 -- name: addresses
 SELECT address FROM subscriber
 
 -- name: insert
-INSERT INTO subscriber (address, email, name, timezone, state, state_by, origin, left_at, changed_at)
-VALUES (:address, :email, :name, :timezone, :state, :by, :origin, :left_at, :now)
+INSERT INTO subscriber
+    (address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until, changed_at)
+VALUES (:address, :email, :name, :timezone, :quiet_hours, :state, :by, :origin, :left_at, :until, :now)
 RETURNING pk
 
 -- name: update
-UPDATE subscriber SET email = :email, name = :name, timezone = :timezone, origin = :origin, changed_at = :now
+UPDATE subscriber
+SET email = :email, name = :name, timezone = :timezone, quiet_hours = :quiet_hours, origin = :origin, changed_at = :now
 WHERE pk = :pk
 
 -- name: set_state
-UPDATE subscriber SET state = :state, state_by = :by, changed_at = :now WHERE pk = :pk
+UPDATE subscriber SET state = :state, state_by = :by, paused_until = NULL, changed_at = :now WHERE pk = :pk
+
+-- name: rested
+SELECT EXISTS (SELECT 1 FROM subscriber WHERE state = 'paused' AND paused_until <= :now)
+
+-- name: wake
+UPDATE subscriber SET state = 'active', paused_until = NULL, changed_at = :now
+WHERE state = 'paused' AND paused_until <= :now
 
 -- name: set_state_and_wish
-UPDATE subscriber SET state = :state, state_by = :by, left_at = :left_at, changed_at = :now WHERE pk = :pk
+UPDATE subscriber SET state = :state, state_by = :by, left_at = :left_at, paused_until = :until, changed_at = :now
+WHERE pk = :pk
 
 -- name: profiles
 SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
@@ -63,11 +76,13 @@ UPDATE profile SET active = 0 WHERE pk = :pk
 
 -- A cadence goes on where it was left, if ever, and looks at all that the one it replaces (:before) did not.
 -- name: put_progress
-INSERT INTO progress (profile, cadence, issue, horizon, due_at)
+INSERT INTO progress (profile, cadence, issue, horizon, due_at, wanted)
 VALUES (:profile, :cadence,
         (SELECT max(issue) FROM edition_profile WHERE profile = :profile AND issue LIKE :cadence || ':%'),
         (SELECT horizon FROM progress WHERE profile = :profile AND cadence = :before),
-        :due_at)
+        :due_at,
+        (SELECT p.active AND s.state = 'active' FROM profile AS p JOIN subscriber AS s ON s.pk = p.subscriber
+         WHERE p.pk = :profile))
 ON CONFLICT (profile, cadence) DO UPDATE SET
     due_at = excluded.due_at, horizon = coalesce(min(horizon, excluded.horizon), horizon, excluded.horizon)
 
