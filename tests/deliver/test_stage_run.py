@@ -49,10 +49,10 @@ async def test_deliver_to_one_who_leaves_between_claim_and_body_sends_no_byte(
         [left] = {command.partition("<")[2].partition("@")[0] for command in first if command.startswith("RCPT")}
         it.move(left, SubscriberState.UNSUBSCRIBED)
         allowed.set()
-        assert await run == DeliverReport(sent=1)
+        reports = [await run, await it.deliver()]  # which of them finds out depends on how fast the relay is
+        assert [sum(report.sent for report in reports), sum(report.cancelled for report in reports)] == [1, 1]
         assert f"{left}@example.org" not in [message.recipients[0] for message in it.relay.messages]
         assert all(session.cut_body == b"" for session in it.relay.sessions)
-        assert await it.deliver() == DeliverReport(cancelled=1)
 
 
 async def test_deliver_to_a_paused_person_waits_until_they_are_back(tmp_path: Path) -> None:
