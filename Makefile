@@ -40,7 +40,7 @@ bench: $(READY)  ## Measure, each figure beside a reference of the same run
 	$(BIN)/python -m benchmarks
 
 faults: $(READY)  ## The long fault loops
-	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or not faults' tests/deliver/test_kill.py
+	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or not faults' tests/faults
 
 agree: $(READY)  ## 100,000 queries and papers of the arXiv sample against the naive matcher
 	$(BIN)/python -m pytest -q -n 2 --timeout=600 -m 'faults or not faults' tests/match/test_agreement_sample.py

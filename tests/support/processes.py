@@ -13,9 +13,12 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+from support import powercut
 
 WARM = ["digestd.cli.pipeline", "digestd.service.daemon", "digestd.deliver.courier", "digestd.store.open"]
 WARM += ["digestd.cli.common", "support.processes", "support.fail_points"]
@@ -44,6 +47,15 @@ def warm() -> ForkServerContext:
     """Return the context whose server has everything imported."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(WARM)
+    before = os.environ.get("LD_PRELOAD")
+    if powercut.COMPILER:
+        os.environ["LD_PRELOAD"] = str(powercut.built())  # it does nothing until a child arms it
+    try:
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop("LD_PRELOAD", None)
+        if before is not None:
+            os.environ["LD_PRELOAD"] = before
     return context
 
 

@@ -1,0 +1,92 @@
+"""Fault: a power cut at the n-th fsync. What was not synced is gone, be it a content, a name, or a removal.
+
+What must hold: no loss, and a durable yes: a file that left the inbox is in the store, a reader who was told that
+they left has left, and the copies that a cut makes are as few as those of a crash.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.composed import addresses, write_people
+from support.history import check_history
+from support.office_files import configured
+from support.powercut import COMPILER, after_the_cut, armed, begun
+from support.processes import finished, run
+from support.results import record
+from support.smtp_script import SmtpScript
+from support.world import papers
+
+from digestd.model import OutboxState
+from digestd.store.open import SqliteStore
+
+pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler for the shim")
+
+PEOPLE = 3
+CONNECTIONS = 2
+TITLES = ["A Robot", "A Second Robot"]
+STEP = 5  # every so manieth sync in the default run; `make faults` cuts at each
+
+
+async def cut_at(folder: Path, number: int) -> tuple[bool, int]:
+    """Run everything on an empty disk, cut the power at a sync, run again, and check.
+
+    Returns whether the cut came before the end, and the number of extra copies.
+    """
+    disk, shadow = folder / "disk", folder / "shadow"
+    (disk / "inbox").mkdir(parents=True)
+    for title in TITLES:
+        (disk / "inbox" / f"{title}.jsonl").write_text(papers(title))
+    begun(disk, shadow)
+    async with SmtpScript() as relay:
+        config = configured(folder, relay.port, connections=CONNECTIONS, under="disk/")
+        write_people(folder, PEOPLE)
+        status, said = await finished(config, "run-once", fault=armed(disk, shadow, number))
+        assert status in (0, -9), said
+        is_cut = status == -9
+        if is_cut:
+            after_the_cut(disk, shadow)
+            await run(config, "run-once")
+        store = SqliteStore(disk / "digestd.db")
+        try:
+            extra = check_history(
+                store,
+                relay.messages,
+                kills=int(is_cut),
+                connections=CONNECTIONS,
+                folder=disk,
+                dropped=[papers(title) for title in TITLES],
+                wanted=dict.fromkeys(addresses(PEOPLE), TITLES),
+            )
+            assert store.outbox.counts()[OutboxState.SENT] == PEOPLE
+        finally:
+            store.close()
+    return is_cut, extra
+
+
+async def cuts(tmp_path: Path, numbers: range) -> tuple[int, int]:
+    """Cut at each of the numbers until a run ends by itself. Returns how many cuts there were, and extra copies."""
+    done = copies = 0
+    for number in numbers:
+        is_cut, extra = await cut_at(tmp_path / str(number), number)
+        shutil.rmtree(tmp_path / str(number))
+        if not is_cut:
+            return done, copies
+        done, copies = done + 1, copies + extra
+    raise AssertionError("it does not come to its end")
+
+
+@pytest.mark.parametrize("first", range(2, 2 + STEP, 2))
+async def test_power_cut_at_every_fifth_sync_of_run_once_loses_nothing(tmp_path: Path, first: int) -> None:
+    done, _ = await cuts(tmp_path, range(first, 500, STEP))
+    assert done >= 4
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(3600)
+async def test_power_cut_at_every_sync_of_run_once_loses_nothing(tmp_path: Path) -> None:
+    done, extra = await cuts(tmp_path, range(1, 500))
+    record("power cut at every fsync of a first run-once", f"{done} cuts: lost 0, extra copies {extra}")
+    assert done > 20
