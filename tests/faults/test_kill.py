@@ -45,6 +45,7 @@ async def test_kill_at_random_moments_of_deliver_loses_nothing(tmp_path: Path) -
 
 
 @pytest.mark.faults
+@pytest.mark.loop
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("connections", [8, 32])
 async def test_kill_two_hundred_times_over_twenty_thousand_editions_loses_nothing(
