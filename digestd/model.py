@@ -234,12 +234,35 @@ class Reader:
     token: str
 
 
+class LetterKind(StrEnum):
+    """What a mail that carries no digest is for."""
+
+    CONFIRM = "confirm"
+    WELCOME = "welcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail that carries no digest says: what is followed and when it comes, and, to confirm, the key to it.
+
+    `token` opens the confirm page. `taste` holds titles of papers with their links, best first.
+    """
+
+    kind: LetterKind
+    queries: tuple[str, ...]
+    exclude: tuple[str, ...]
+    rhythm: str
+    token: str = ""
+    taste: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Edition:
     """An issue as composed for one subscriber: the unit that is sent exactly once.
 
     `id` is 32 hexadecimal digits, the same whenever the same issue is composed for the same person.
-    `considered` is the number of papers that were looked at.
+    `considered` is the number of papers that were looked at. With a `letter` it has no sections: it goes through the
+    same outbox under the same promises, and says what the letter says.
     """
 
     id: str
@@ -249,6 +272,7 @@ class Edition:
     reader: Reader
     sections: tuple[Section, ...]
     considered: int
+    letter: Letter | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,20 +27,29 @@ def mail_templates(own: Path | None) -> Mapping[str, str]:
 
     Raises ConfigError for a folder or a file that cannot be read, and for a file that replaces nothing.
     """
-    found = _read(shipped("templates"))
+    return _templates("mail", own)
+
+
+def web_templates(own: Path | None) -> Mapping[str, str]:
+    """Return the templates of the web pages by name (`web/page.html.j2`), as `mail_templates` does those of mails."""
+    return _templates("web", own)
+
+
+def _templates(kind: str, own: Path | None) -> Mapping[str, str]:
+    found = _read(shipped("templates"), kind)
     if own is None:
         return found
     if not own.is_dir():
         raise ConfigError(f"{own}: no such folder; paths.templates names the one with your own templates")
-    mine = _read(own)
+    mine = _read(own, kind)
     for name in mine.keys() - found.keys():
         raise ConfigError(f"{own / name}: no template of digestd has this name")
     return {**found, **mine}
 
 
-def _read(folder: Path) -> dict[str, str]:
+def _read(folder: Path, kind: str) -> dict[str, str]:
     texts = {}
-    for path in sorted(folder.glob("mail/**/*")):
+    for path in sorted(folder.glob(f"{kind}/**/*")):
         if not path.is_file() or path.name.startswith("."):
             continue
         try:

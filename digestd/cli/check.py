@@ -26,11 +26,15 @@ def check() -> None:
     reading = read_people(loaded.subscribers, loaded)
     shown = check_templates(build.snapshot(loaded))
     build.signers(loaded)
+    pages = build.pages(loaded)
     people = reading.roster.people
     profiles = sum(len(person.profiles) for person in people)
     if reading.problems:
         raise ConfigError("\n".join(reading.problems))
-    tell(f"{path}: sound; {len(people)} people with {profiles} profiles; {len(shown)} sample mails rendered")
+    tell(
+        f"{path}: sound; {len(people)} people with {profiles} profiles; {len(shown)} sample mails"
+        f" and {len(pages)} templates of pages rendered"
+    )
 
 
 @click.group()

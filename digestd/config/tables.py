@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, SecretStr
 
 from digestd.config.kinds import HOST, Address, ClockText, ListId, OneLine, PublicUrl, Zone
 
@@ -89,10 +89,19 @@ class Schedule(Strict):
 
 
 class Web(Strict):
-    """Where `serve` answers the links of the mails; without a port it does not."""
+    """Where `serve` answers the links of the mails; without a port it does not.
+
+    `trusted_proxies` are addresses whose X-Forwarded-For is believed. The limits count the questions that the
+    subscribe page sends to addresses: for a network in an hour, for a domain and for all in a day.
+    """
 
     host: str = Field("127.0.0.1", min_length=1, pattern=HOST)
     port: int | None = Field(None, ge=1, le=65535)
+    signup: bool = True
+    trusted_proxies: tuple[IPvAnyAddress, ...] = ()
+    signups_per_network: int = Field(20, ge=1, le=1_000_000)
+    signups_per_domain: int = Field(200, ge=1, le=1_000_000)
+    signups_in_all: int = Field(1_000, ge=1, le=1_000_000)
 
 
 class Matching(Strict):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from digestd.model import Cadence, Edition, Entry, Paper, Place, Reader, Section, Snapshot
+from digestd.model import Cadence, Edition, Entry, Letter, LetterKind, Paper, Place, Reader, Section, Snapshot
 from digestd.publish.message import build_message
 from digestd.publish.render import Rendered, render
 
@@ -18,6 +19,12 @@ def check_templates(snapshot: Snapshot) -> dict[str, Rendered]:
     for name, edition in sample_editions().items():
         shown[name] = render(edition, snapshot)
         build_message(edition, shown[name], snapshot.sender)
+    for kind in LetterKind if snapshot.sender.public_url else ():
+        queries, taste = ("agents", '"tool use"'), (("A Sample Title", "https://arxiv.org/abs/2310.10637"),)
+        letter = Letter(kind, queries, ("medical",), "every weekday at 08:00 (Europe/Berlin)", "1.sample", taste)
+        edition = replace(_edition(Cadence.IMMEDIATE), issue=f"{kind}:1", letter=letter)
+        shown[kind.value] = render(edition, snapshot)
+        build_message(edition, shown[kind.value], snapshot.sender)
     return shown
 
 

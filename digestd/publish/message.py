@@ -14,7 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from digestd.errors import ConfigError
-from digestd.model import Cadence, Edition, Sender
+from digestd.model import Cadence, Edition, LetterKind, Sender
 from digestd.publish.addresses import DOMAIN, ascii_address, contact_url, unsubscribe_urls
 from digestd.publish.dkim import Signer
 from digestd.publish.encode import encoded
@@ -55,7 +55,7 @@ _HTML = f"\r\nContent-Type: text/html{_ENCODING}"
 
 
 def _headers(edition: Edition, rendered: Rendered, sender: Sender, boundary: str) -> list[Header]:
-    constant = _constant(sender, edition.cadence)
+    constant = _constant(sender, edition.letter.kind if edition.letter else edition.cadence)
     by_web, by_mail = unsubscribe_urls(sender, edition.reader.token)
     headers = [
         ("Message-ID", f"<{edition.id}@{constant.domain}>"),
@@ -78,7 +78,7 @@ def _headers(edition: Edition, rendered: Rendered, sender: Sender, boundary: str
 
 
 class _Constant(NamedTuple):
-    """The headers that all editions of a cadence from one sender have, and the domain of their Message-IDs."""
+    """The headers that all editions of a cadence, or letters of a kind, have from one sender, and their domain."""
 
     domain: str
     author: Header
@@ -88,7 +88,7 @@ class _Constant(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _constant(sender: Sender, cadence: Cadence) -> _Constant:
+def _constant(sender: Sender, kind: Cadence | LetterKind) -> _Constant:
     author = ascii_address(sender.from_address)
     domain = author.rpartition("@")[2]
     list_id = _list_id(sender.list_id, domain)
@@ -109,7 +109,7 @@ def _constant(sender: Sender, cadence: Cadence) -> _Constant:
             ("Precedence", "bulk"),
             ("X-Auto-Response-Suppress", "All"),
             # Receivers count complaints by each field; the last one is the sender, and none of them is a person.
-            ("Feedback-ID", f"{cadence}:{list_id}:{domain}"),
+            ("Feedback-ID", f"{kind}:{list_id}:{domain}"),
             ("MIME-Version", "1.0"),
             ("Content-Language", "en"),
         ),

@@ -20,6 +20,7 @@ from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import TitleLine, card, title_line
 from digestd.publish.encode import Piece, Shared, joined
+from digestd.publish.letter import letter_parts
 from digestd.publish.templates import Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
@@ -92,6 +93,9 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
     than LONGEST_HTML; ConfigError for a `public_url` that is no web address; AddressRefused for a sender that no
     header can carry.
     """
+    if edition.letter is not None:
+        subject, text, html = letter_parts(edition, snapshot)
+        return Rendered(subject, (_tidy(text),), (html,))
     ready = templates(snapshot.templates)
     by_web, by_mail = unsubscribe_urls(snapshot.sender, edition.reader.token)
     subject = wording.subject(edition)

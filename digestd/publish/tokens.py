@@ -14,6 +14,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from digestd.model import Profile
+
 # 128 bits cannot be guessed through a web page, and keep a token to 22 characters: short enough for a header.
 _MAC_OCTETS = 16
 
@@ -65,6 +67,13 @@ def read_unsubscribe_token(token: str) -> UnsubscribeToken | None:
     """Return the parts of a token, or None if it has not the shape of one. Call `check` before believing it."""
     parts = _UNSUBSCRIBE_TOKEN.fullmatch(token)
     return UnsubscribeToken(int(parts[1]), parts[2]) if parts else None
+
+
+def confirm_token(key: bytes, signup: int, email: str, profile: Profile) -> str:
+    """Return the token that opens the confirm page of a sign-up: bound to its address and its profile."""
+    wanted = [profile.name, [query.query for query in profile.queries], profile.exclude, profile.cadence, profile.days]
+    subject = json.dumps([signup, email.lower(), *wanted, profile.at.isoformat(), profile.timezone])
+    return f"{signup}.{sign(key, 'confirm', subject)}"
 
 
 def edition_id(key: bytes, subscriber: int, issue: str, profiles: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import random
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from digestd.config import Dkim, Settings
@@ -18,9 +18,12 @@ from digestd.model import Sender, Snapshot
 from digestd.publish.check import check_templates
 from digestd.publish.dkim import Signer
 from digestd.publish.due import AlertRules
-from digestd.resources import mail_templates
+from digestd.resources import mail_templates, web_templates
+from digestd.store.base import Limits
 from digestd.store.disk import MEGABYTE, Disk
 from digestd.store.open import SqliteStore
+from digestd.web.check import check_pages
+from digestd.web.signup import Opening
 
 
 def utc_now() -> datetime:
@@ -93,6 +96,28 @@ def _signer(key: Dkim, domain: str) -> Signer:
         raise ConfigError(f"mail.dkim: {key.key_file}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"mail.dkim: {key.key_file}: {error}") from None
+
+
+def pages(settings: Settings) -> Mapping[str, str]:
+    """Return the templates of the web pages after each was tried. Raises ConfigError."""
+    made = web_templates(settings.paths.templates)
+    check_pages(made)
+    return made
+
+
+def opening(settings: Settings, snapshot: Callable[[], Snapshot], woken: Callable[[], None]) -> Opening | None:
+    """Return how sign-ups are taken, None where the operator takes none or the mails could not carry a link."""
+    web, schedule = settings.web, settings.schedule
+    if not (web.signup and settings.mail.public_url):
+        return None
+    return Opening(
+        snapshot=snapshot,
+        limits=Limits(web.signups_per_network, web.signups_per_domain, web.signups_in_all),
+        trusted=frozenset(web.trusted_proxies),
+        zone=schedule.timezone,
+        at=schedule.at,
+        woken=woken,
+    )
 
 
 def courier_maker(settings: Settings) -> Callable[[], Courier]:

@@ -22,6 +22,7 @@ from watchfiles import awatch
 from digestd.config import Settings, load
 from digestd.deliver.policy import relay_pause
 from digestd.errors import DeliveredElsewhere, DigestdError, StoreFailed, StoreUnusable
+from digestd.model import Snapshot
 from digestd.service import build
 from digestd.service.logs import log_file, log_outcome, log_people, log_trouble
 from digestd.service.rounds import Clock, Rounds
@@ -214,13 +215,28 @@ class Daemon:
         except (OSError, RuntimeError) as error:  # no such folder any more, or no watches left in the kernel
             log.warning("watch-failed", inbox=str(inbox), reason=str(error))
 
+    def _snapshot(self) -> Snapshot:
+        """Return the templates and the sender in use, also after a reload."""
+        return self._rounds.snapshot or build.snapshot(self._rounds.settings)
+
+    def _signed_up(self) -> None:
+        """Wake what has something to do for somebody who signed up: a letter to send, a first issue to compose."""
+        self._new_editions.set()
+        self._new_papers.set()
+
     async def _serve_web(self) -> None:
         """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""
         settings, store = self._rounds.settings, self._rounds.store
         host, port = settings.web.host, settings.web.port
         if port is None:
             return
-        app = application(store, self._rounds.clock, urlsplit(settings.mail.public_url).path)
+        app = application(
+            store,
+            self._rounds.clock,
+            urlsplit(settings.mail.public_url).path,
+            opening=build.opening(settings, self._snapshot, self._signed_up),
+            templates=await asyncio.to_thread(build.pages, settings),
+        )
         await serve_web(app, host, port, self._stop, lambda bound: log.info("web-serving", host=host, port=bound))
 
 

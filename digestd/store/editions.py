@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from digestd.errors import NotFound
-from digestd.model import Cadence, Edition, Entry, Place, QuietHours, Reader, Section, Snapshot
+from digestd.model import Cadence, Edition, Entry, Letter, LetterKind, Place, QuietHours, Reader, Section, Snapshot
 from digestd.store.base import Advance, Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.papers import stored
 from digestd.store.sql import statements
@@ -144,6 +145,7 @@ class SqliteEditions:
                     reader=Reader(row["email"], row["name"], row["timezone"], token(row["subscriber"], row["email"])),
                     sections=tuple(parts.get(row["pk"], ())),
                     considered=row["considered"],
+                    letter=letter_of(row["letter"]) if row["letter"] else None,
                 ),
                 row["snapshot"],
             )
@@ -250,6 +252,24 @@ class SqliteEditions:
         connection.executemany(self._sql["insert_entry"], entries)
         connection.execute(self._sql["insert_outbox"], {"edition": edition, "now": to_ms(now)})
         return len(entries)
+
+
+def letter_content(letter: Letter) -> str:
+    """Return a letter as the JSON in which it is kept."""
+    return json.dumps(asdict(letter), ensure_ascii=False)
+
+
+def letter_of(content: str) -> Letter:
+    """Return the letter that `letter_content` wrote."""
+    read = json.loads(content)
+    return Letter(
+        kind=LetterKind(read["kind"]),
+        queries=tuple(read["queries"]),
+        exclude=tuple(read["exclude"]),
+        rhythm=read["rhythm"],
+        token=read["token"],
+        taste=tuple((title, url) for title, url in read["taste"]),
+    )
 
 
 def _is_due(progress: sqlite3.Row, bounds: dict[str, int]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, time
 from difflib import get_close_matches
 from typing import Any
@@ -89,14 +89,14 @@ class SqliteSubscribers:
                 address = canonical_address(person.email)
                 named.add(address)
                 if (row := known.get(address)) is None:
-                    pk = self._insert(connection, person, Origin.FILE, now)
-                    self._put_profiles(connection, pk, person.profiles, ())
+                    pk = self.insert(connection, person, Origin.FILE, now)
+                    self.put_profiles(connection, pk, person.profiles, ())
                     added += 1
                     continue
                 touched = self._update(connection, row, person, now)
                 kept = roster.refused_profiles.get(address, frozenset())
                 had = profiles.get(row["pk"], [])
-                touched |= self._put_profiles(connection, row["pk"], person.profiles, had, kept)
+                touched |= self.put_profiles(connection, row["pk"], person.profiles, had, kept)
                 changed += touched
                 unchanged += not touched
             removed = self._remove(connection, known, named, now) if roster.complete else 0
@@ -107,7 +107,7 @@ class SqliteSubscribers:
             address = canonical_address(subscriber.email)
             row = connection.execute(self._sql["by_address"], {"address": address}).fetchone()
             if row is None:
-                pk = self._insert(connection, subscriber, origin, now)
+                pk = self.insert(connection, subscriber, origin, now)
                 had: list[sqlite3.Row] = []
             else:
                 pk = row["pk"]
@@ -117,7 +117,7 @@ class SqliteSubscribers:
                 if row["state"] != SubscriberState.ACTIVE and not rests:
                     self._set_state(connection, pk, SubscriberState.ACTIVE, origin, now)
             kept = {row["name"] for row in had} - {profile.name for profile in subscriber.profiles}
-            self._put_profiles(connection, pk, subscriber.profiles, had, kept, behind=len(had))
+            self.put_profiles(connection, pk, subscriber.profiles, had, kept, behind=len(had))
         return self.numbered(pk)
 
     def restore(self, people: Iterable[StoredSubscriber], now: datetime) -> int:
@@ -128,7 +128,7 @@ class SqliteSubscribers:
                 address = canonical_address(person.email)
                 row = connection.execute(self._sql["by_address"], {"address": address}).fetchone()
                 if row is None:
-                    pk, had = self._insert(connection, person, one.state_by, now, one), []
+                    pk, had = self.insert(connection, person, one.state_by, now, one), []
                     added += 1
                 else:
                     pk = row["pk"]
@@ -136,7 +136,7 @@ class SqliteSubscribers:
                     self._take_over_state(connection, row, one, now)
                 names = {profile["name"] for profile in had}
                 lacking = tuple(profile for profile in person.profiles if profile.name not in names)
-                self._put_profiles(connection, pk, lacking, had, names, behind=len(had))
+                self.put_profiles(connection, pk, lacking, had, names, behind=len(had))
         return added
 
     def _take_over_state(
@@ -183,6 +183,12 @@ class SqliteSubscribers:
         with self._connections.write() as connection:
             return connection.execute(self._sql["wake"], {"now": to_ms(now)}).rowcount
 
+    def follow(self, pk: int, profiles: Sequence[Profile]) -> StoredSubscriber:
+        with self._connections.write() as connection:
+            had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
+            self.put_profiles(connection, pk, tuple(profiles), had)
+        return self.numbered(pk)
+
     def find(self, address: str) -> StoredSubscriber:
         with self._connections.read() as connection:
             row = connection.execute(self._sql["by_address"], {"address": canonical_address(address)}).fetchone()
@@ -212,7 +218,7 @@ class SqliteSubscribers:
             for row in rows:
                 yield _stored(row, profiles.get(row["pk"], ()))
 
-    def _insert(
+    def insert(
         self,
         connection: sqlite3.Connection,
         person: Subscriber,
@@ -222,6 +228,8 @@ class SqliteSubscribers:
     ) -> int:
         """Put a person there; what else another store has `known` of them comes along."""
         until = known.paused_until if known else None
+
+        """Write a new person within a transaction; returns their number."""
         values = {
             "address": canonical_address(person.email),
             "email": person.email,
@@ -264,7 +272,7 @@ class SqliteSubscribers:
             self._set_state(connection, pk, SubscriberState.UNSUBSCRIBED, Origin.FILE, now)
         return len(gone)
 
-    def _put_profiles(
+    def put_profiles(
         self,
         connection: sqlite3.Connection,
         subscriber: int,
@@ -284,9 +292,8 @@ class SqliteSubscribers:
             if row is not None and row["content"] == content and row["position"] == position:
                 continue
             touched = True
-            spec = connection.execute(self._sql["spec"], {"content": content}).fetchone()
-            spec = spec or connection.execute(self._sql["insert_spec"], {"content": content}).fetchone()
-            values = {"subscriber": subscriber, "name": profile.name, "spec": spec[0], "position": position}
+            spec = self.put_spec(connection, profile)
+            values = {"subscriber": subscriber, "name": profile.name, "spec": spec, "position": position}
             pk = connection.execute(self._sql["put_profile"], values).fetchone()[0]
             wanted = cadences(profile)
             former = profile_of(profile.name, row["content"]).cadence if row is not None else None
@@ -301,6 +308,18 @@ class SqliteSubscribers:
                 connection.execute(self._sql["retire_profile"], {"pk": row["pk"]})
                 touched = True
         return touched
+
+    def put_beside(self, connection: sqlite3.Connection, pk: int, profile: Profile) -> None:
+        """Put a profile behind those a person has, or in the place of the one of its name."""
+        had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
+        kept = {row["name"] for row in had} - {profile.name}
+        self.put_profiles(connection, pk, (profile,), had, kept, behind=len(had))
+
+    def put_spec(self, connection: sqlite3.Connection, profile: Profile) -> int:
+        """Return the number of a profile's content, which all who follow the same share."""
+        content = {"content": spec_of(profile)}
+        row = connection.execute(self._sql["spec"], content).fetchone()
+        return int((row or connection.execute(self._sql["insert_spec"], content).fetchone())[0])
 
     def _allow(self, row: sqlite3.Row, state: SubscriberState, by: Origin) -> None:
         """Raise NotAllowed for a way back that is not `by`'s to open."""

@@ -1,4 +1,4 @@
-"""The web application: a reader's unsubscribe page, and the health check.
+"""The web application: the subscribe page, each reader's own pages, and the health check.
 
 GET changes nothing, because scanners open every link in a mail. POST follows RFC 8058: no cookie, no CSRF token, no
 redirect. The token in the address is the only key, so it is neither logged nor handed on.
@@ -21,17 +21,19 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from digestd.errors import NotFound, StoreError
+from digestd.resources import web_templates
 from digestd.store.base import Store
 from digestd.web import wording
 from digestd.web.choices import choice_of
 from digestd.web.guard import Guard
+from digestd.web.pace import body_of, until
 from digestd.web.render import Renderer
+from digestd.web.sample import Sample
+from digestd.web.signup import Opening, Signing
+from digestd.web.signup_pages import SignupPages
 from digestd.web.subscription import Subscriptions
 from digestd.web.threads import StoreThreads
 
-MAX_BODY = 64 * 1024  # octets; a choice is some twenty
-MAX_DISCARDED = 1024 * 1024  # octets read on past that, so that the sender hears why and not just a broken line
-BODY_SECONDS = 10.0
 STORE_SECONDS = 10.0  # mail programs do not wait much longer for a one-click POST
 HEALTH_SECONDS = 2.0
 RETRY_SECONDS = 60
@@ -39,20 +41,28 @@ RETRY_SECONDS = 60
 # Every refusal of a token takes this long: to find that a number names nobody is 0.2 ms faster than to find that a
 # proof is wrong.
 REFUSAL_SECONDS = 0.02
-TIMER_SECONDS = 0.001  # what the event loop's timers are rounded to
 
 log = structlog.get_logger("digestd")
 
 
-def application(store: Store, clock: Callable[[], datetime], root_path: str = "") -> Starlette:
+def application(
+    store: Store,
+    clock: Callable[[], datetime],
+    root_path: str = "",
+    *,
+    opening: Opening | None = None,
+    templates: Mapping[str, str] | None = None,
+) -> Starlette:
     """Return the web application over a store.
 
     `root_path` is the path of `mail.public_url` (`/papers`), for a proxy that hands it on; one that takes it
-    away needs nothing. Raises TemplateError when the page's template cannot be used.
+    away needs nothing. Without an `opening` nobody can sign up. `templates` are digestd's own unless given. Raises
+    TemplateError when one of them cannot be used.
     """
-    pages = _Pages(store, clock)
+    pages = _Pages(store, clock, Renderer(web_templates(None) if templates is None else templates))
     app = Starlette(
         routes=[
+            *(pages.signups(opening).routes() if opening else ()),
             Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
             Route("/healthz", pages.health, methods=["GET"]),
         ],
@@ -68,12 +78,14 @@ def application(store: Store, clock: Callable[[], datetime], root_path: str = ""
 class _Pages:
     """The answers to each kind of request."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Store, clock: Callable[[], datetime], renderer: Renderer) -> None:
         self._store = store
+        self._clock = clock
+        self._sample = Sample(store, clock)
         self._subscriptions = Subscriptions(store, clock)
         self._threads = StoreThreads(STORE_SECONDS)
         self._health_threads = StoreThreads(HEALTH_SECONDS)
-        self._renderer = Renderer()
+        self._renderer = renderer
         self.headers = {
             "Content-Security-Policy": self._renderer.policy,
             "Referrer-Policy": "no-referrer",
@@ -81,6 +93,11 @@ class _Pages:
             "Cache-Control": "no-store",
             "X-Robots-Tag": "noindex",
         }
+
+    def signups(self, opening: Opening) -> SignupPages:
+        """Return the pages on which people sign up."""
+        signing = Signing(self._store, self._clock, opening, self._sample)
+        return SignupPages(signing, self._sample, opening, self._renderer, self._threads, self._not_found)
 
     async def reader(self, request: Request) -> Response:
         """Answer for a reader's own page. One route for all its methods, so that a 405 can name them."""
@@ -95,7 +112,7 @@ class _Pages:
         return self._page(wording.subscription(stored))
 
     async def _choose(self, request: Request) -> Response:
-        choice = choice_of(request.headers.get("Content-Type", ""), await _body(request))
+        choice = choice_of(request.headers.get("Content-Type", ""), await body_of(request))
         refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
         try:
             made = await self._threads.run(partial(self._subscriptions.choose, request.path_params["token"], choice))
@@ -132,40 +149,10 @@ class _Pages:
         return self._page(wording.notice(status), status, {"Retry-After": str(RETRY_SECONDS)})
 
     async def _not_found(self, at: float) -> Response:
-        await _until(at)
+        await until(at)
         return self._page(wording.notice(HTTPStatus.NOT_FOUND), HTTPStatus.NOT_FOUND)
 
     def _page(
         self, page: wording.Page, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
     ) -> Response:
         return HTMLResponse(self._renderer.html(page), status, headers)
-
-
-async def _until(moment: float) -> None:
-    """Wait for a moment of the loop's clock, more exactly than by a timer.
-
-    A timer waits for whole milliseconds from when it is set, and so hands on the fraction that was used up before;
-    the last of them is passed turn by turn.
-    """
-    loop = asyncio.get_running_loop()
-    await asyncio.sleep(moment - loop.time() - TIMER_SECONDS)
-    while loop.time() < moment:  # noqa: ASYNC110 - there is no event to wait for, only the clock
-        await asyncio.sleep(0)
-
-
-async def _body(request: Request) -> bytes:
-    """Return a request's body. Raises HTTPException for one that is larger than MAX_BODY, or does not end."""
-    body, size = bytearray(), 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                size += len(chunk)
-                if size <= MAX_BODY:
-                    body += chunk
-                elif size > MAX_DISCARDED:
-                    break
-    except TimeoutError:
-        raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from None
-    if size > MAX_BODY:
-        raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
-    return bytes(body)

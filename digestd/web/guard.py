@@ -38,7 +38,8 @@ class Guard:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(raw=list(message["headers"]))
-                headers.update(self._headers)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)  # a page that needs a script, or styles in it, says so itself
                 message["headers"] = headers.raw
             await send(message)
 

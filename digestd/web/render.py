@@ -1,30 +1,38 @@
-"""Pages in words become HTML: one template, one style sheet inside it, nothing loaded from anywhere."""
+"""Pages in words become HTML: small templates, one style sheet inside each page, nothing loaded from anywhere.
+
+A page's own script, where it has one, stands in it too, and its hash in the policy: no other one runs.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Mapping
+from http import HTTPStatus
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
+from starlette.responses import HTMLResponse
 
 from digestd.errors import TemplateError
-from digestd.resources import shipped
 from digestd.web.wording import Page
 
 _PAGE = "web/page.html.j2"
 _STYLE = "web/style.css"
+_SCRIPT = "web/live.js"
+_REST = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
 class Renderer:
-    """The compiled web templates, and the policy that lets their style sheet and nothing else through.
+    """The compiled web templates, and the policies that let their style sheet and their script through.
 
     Raises TemplateError when one is missing or does not parse.
     """
 
-    def __init__(self) -> None:
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(shipped("templates")),
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self._environment = SandboxedEnvironment(
+            loader=jinja2.DictLoader(dict(sources)),
             autoescape=True,  # select_autoescape() says no to `.html.j2`
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -32,16 +40,34 @@ class Renderer:
             auto_reload=False,
         )
         try:
-            style = environment.get_template(_STYLE).render()
-            self._page = environment.get_template(_PAGE, globals={"style": Markup(style)})  # noqa: S704 - our own file
+            style, script = (self._environment.get_template(name).render() for name in (_STYLE, _SCRIPT))
+            self._environment.globals |= {"style": Markup(style), "script": Markup(script)}  # noqa: S704 - own files
+            for name in sources:
+                self._environment.get_template(name)
+        except jinja2.TemplateSyntaxError as error:
+            raise TemplateError(f"{error.name}, line {error.lineno}: {error.message}") from error
         except jinja2.TemplateError as error:
-            raise TemplateError(f"the web pages' templates: {error}; install digestd again") from error
-        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-        self.policy = (
-            f"default-src 'none'; style-src 'sha256-{digest}';"
-            " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-        )
+            raise TemplateError(f"the web pages' templates: {type(error).__name__}: {error}") from error
+        styled = f"default-src 'none'; style-src 'sha256-{_digest(style)}';"
+        self.policy = f"{styled} {_REST}"
+        self._live_policy = f"{styled} script-src 'sha256-{_digest(script)}'; connect-src 'self'; {_REST}"
 
     def html(self, page: Page) -> str:
-        """Return a page as an HTML document."""
-        return self._page.render(page=page)
+        """Return a page in words as an HTML document."""
+        return self.filled(_PAGE, page=page)
+
+    def filled(self, template: str, **values: object) -> str:
+        """Return a template with its values. Raises TemplateError."""
+        try:
+            return self._environment.get_template(template).render(values)
+        except Exception as error:  # an operator's template is a program: it can fail in any way, and is named
+            raise TemplateError(f"{template}: {type(error).__name__}: {error}") from error
+
+    def live(self, template: str, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
+        """Return the answer that is a page with the script."""
+        headers = {"Content-Security-Policy": self._live_policy}
+        return HTMLResponse(self.filled(template, **values), status, headers)
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 
-from digestd.model import Origin, SubscriberState
-from digestd.store.base import StoredSubscriber
+from digestd.model import Origin, SubscriberState, Weekday
+from digestd.publish.letter import rhythm
+from digestd.store.base import Signup, StoredSubscriber
 from digestd.web.choices import Choice, offered
 
+WEEKDAYS = tuple(zip(Weekday, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 LONGEST_DOMAIN = 60  # characters; a real one is shorter, and a page must not be made of one
 
 _LABELS = MappingProxyType({Choice.UNSUBSCRIBE: "Unsubscribe", Choice.PAUSE: "Pause", Choice.RESUME: "Resume"})
@@ -28,13 +30,18 @@ class Button:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page: a heading, a sentence, whom it is about (masked, or nobody), buttons, and notes below them."""
+    """One page: a heading, a sentence, whom it is about (masked, or nobody), buttons, notes below them.
+
+    `words` are search words, and `link` a label with its address.
+    """
 
     heading: str
     lead: str
     address: str = ""
     buttons: tuple[Button, ...] = ()
     notes: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    link: tuple[str, str] | None = None
 
 
 def masked(address: str) -> str:
@@ -56,6 +63,63 @@ def subscription(stored: StoredSubscriber, made: Choice | None = None) -> Page:
     return Page(heading, lead, masked(stored.subscriber.email), _buttons(state, choices), notes)
 
 
+def asked(email: str) -> Page:
+    """Return the answer to a sign-up, the same whether anybody was asked or is subscribed already."""
+    return Page(
+        "Look into your inbox",
+        f"If {email} takes mail, one of ours is on its way there. Open the link in it, and your papers begin.",
+        notes=(
+            "Nothing comes? Look into the spam folder. One such mail a day is sent to an address, and the one of before"
+            " works for three days.",
+            "Once confirmed, everything can be changed on your own page.",
+        ),
+    )
+
+
+def question(signup: Signup, *, barred: bool = False) -> Page:
+    """Return the page of a sign-up: to be confirmed, done already, or no longer open."""
+    if signup.is_confirmed:
+        return Page("This is done.", "Your address was confirmed. Papers come by mail.", masked(signup.email))
+    if barred:
+        return Page("This is not possible.", "Mail to your address was stopped by the operator.", notes=(_ASK,))
+    if not signup.is_open:
+        return Page(
+            "This link has ended",
+            "It worked for three days, or you asked once more since, or asked not to be asked. Nothing was changed.",
+            masked(signup.email),
+            notes=("To get papers, ask again on the subscribe page.",),
+        )
+    return Page(
+        "Get these papers by mail?",
+        f"One digest {rhythm(signup.profile)}, of the papers that match:",
+        masked(signup.email),
+        (Button("Yes, send me papers", "confirm", main=True), Button("Do not ask me again", "refuse", main=False)),
+        ("If you did not ask for this, just close the page: nothing will be sent.",),
+        words=(
+            *(query.query for query in signup.profile.queries),
+            *(f"not {query}" for query in signup.profile.exclude),
+        ),
+    )
+
+
+def confirmed(email: str, page: str) -> Page:
+    """Return the answer to a yes; `page` leads to the reader's own page."""
+    return Page(
+        "Welcome!",
+        "Your first digest, with the best of the past week, is on its way.",
+        masked(email),
+        notes=("Every mail has a link to change what you get, to pause, or to leave.",),
+        link=("See and change what you follow", page),
+    )
+
+
+def refused(signup: Signup) -> Page:
+    """Return the answer to "do not ask me again"."""
+    if signup.is_confirmed:
+        return question(signup)
+    return Page("You will not be asked again.", "Nothing is sent to your address.", masked(signup.email))
+
+
 def notice(status: int) -> Page:
     """Return the page for a request that was not carried out, by its HTTP status code."""
     match status:
@@ -65,6 +129,8 @@ def notice(status: int) -> Page:
                 "A part of it is missing or was changed on its way. Please open it again from the mail, as a whole.",
                 notes=("If it still leads here, answer the mail and ask to be unsubscribed.",),
             )
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return Page("Too many at once", "Many have signed up from where you are. Please try again in an hour.")
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return Page("This page cannot do that", "Please open the link from your mail in a browser.")
         case HTTPStatus.REQUEST_TIMEOUT:

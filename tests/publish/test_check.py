@@ -12,10 +12,10 @@ from digestd.publish.check import check_templates, sample_editions
 
 def test_check_templates_of_the_tree_shows_each_kind_of_edition() -> None:
     shown = check_templates(snapshot())
-    assert list(shown) == ["digest", "one section", "alert", "empty"]
-    assert len({one.subject for one in shown.values()}) == 4
+    assert list(shown) == ["digest", "one section", "alert", "empty", "confirm", "welcome"]
+    assert len({one.subject for one in shown.values()}) == 6
     for name, one in shown.items():
-        assert ("H2O" in one.text or "H₂O" in one.text) is (name != "empty")
+        assert ("H2O" in one.text or "H₂O" in one.text) is (name in {"digest", "one section", "alert"})
         assert "<tags>" not in one.html
         assert "reader@example.org" in one.text
 

@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
+from support.editions import snapshot
 from support.pages import Page
 from support.store_room import MONDAY, StoreRoom, profile
 
 from digestd.model import Origin, SubscriberState
 from digestd.publish.tokens import unsubscribe_token
-from digestd.store.base import Store
+from digestd.store.base import Limits, Store
 from digestd.web.app import application
 from digestd.web.server import serve_web
+from digestd.web.signup import Opening
 
 READER = "reader@example.org"
 FORM = "application/x-www-form-urlencoded"
 LATER = MONDAY + timedelta(hours=3)
+LIMITS = Limits(network=1_000, domain=1_000, everybody=1_000)
 WAIT = 10.0  # seconds; nothing here takes one
 
 
@@ -60,6 +63,8 @@ class Site:
     """A served application, and one subscriber whose page it is."""
 
     def __init__(self, room: StoreRoom, port: int, token: str) -> None:
+        self.now = LATER
+        self.woken = 0
         self.room = room
         self.port = port
         self.token = token
@@ -83,6 +88,10 @@ class Site:
         """Post to a page."""
         named = {"Content-Type": kind} if kind else {}
         return await self.ask("POST", path or self.path, body, **named, Content_Length=str(len(body)), **headers)
+
+    async def fill(self, path: str = "/", **fields: str) -> Answer:
+        """Send a form; the subscribe page's unless told otherwise."""
+        return await self.post(urlencode(fields, errors="replace").encode(), path=path)
 
     async def press(self, action: str) -> Answer:
         """Press a button of the page."""
@@ -133,14 +142,26 @@ async def served(app: Any) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def site_of(folder: Path, instead: Store | None = None, root_path: str = "") -> AsyncIterator[Site]:
-    """Serve the pages of a new store, or those of another store `instead`, with one reader in it."""
+async def site_of(
+    folder: Path, instead: Store | None = None, root_path: str = "", **opening: Any
+) -> AsyncIterator[Site]:
+    """Serve the pages of a new store, or those of another store `instead`, with one reader in it.
+
+    `opening` is changed in what sign-ups are taken with.
+    """
     room = StoreRoom(folder / "digestd.db")
     try:
         room.subscribe(READER, profile())
-        app = application(instead or room.store, lambda: LATER, root_path)
-        async with served(app) as port:
-            yield Site(room, port, token_of(room, READER))
+        site = Site(room, 0, token_of(room, READER))
+
+        def woken() -> None:
+            site.woken += 1
+
+        templates = snapshot()
+        values = {"snapshot": lambda: templates, "limits": LIMITS, "woken": woken} | opening
+        app = application(instead or room.store, lambda: site.now, root_path, opening=Opening(**values))
+        async with served(app) as site.port:
+            yield site
     finally:
         room.store.close()
 

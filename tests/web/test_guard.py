@@ -11,9 +11,10 @@ from structlog.testing import capture_logs
 from support.web_site import WAIT, served
 
 from digestd.errors import TemplateError
+from digestd.resources import web_templates
 from digestd.store.open import SqliteStore
-from digestd.web import render
 from digestd.web.app import application
+from digestd.web.check import check_pages
 from digestd.web.guard import Guard
 from digestd.web.render import Renderer
 
@@ -97,7 +98,15 @@ async def test_application_under_a_server_with_a_lifespan_begins_and_ends(tmp_pa
     store.close()
 
 
-def test_renderer_without_its_templates_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(render, "shipped", lambda _: tmp_path)
-    with pytest.raises(TemplateError, match=r"style\.css.*install digestd again"):
-        Renderer()
+def test_renderer_names_the_template_that_is_missing_or_wrong() -> None:
+    with pytest.raises(TemplateError, match=r"style\.css"):
+        Renderer({})
+    broken = {**web_templates(None), "web/page.html.j2": "{{ page.heading }}\n{% if %}"}
+    with pytest.raises(TemplateError, match=r"^web/page\.html\.j2, line 2: "):
+        Renderer(broken)
+
+
+def test_check_pages_names_a_template_that_fails_when_it_is_filled() -> None:
+    wrong = {**web_templates(None), "web/taste.html.j2": "{{ taste.nothing }}"}
+    with pytest.raises(TemplateError, match=r"^web/subscribe\.html\.j2: UndefinedError"):
+        check_pages(wrong)

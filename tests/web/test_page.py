@@ -52,7 +52,7 @@ async def test_page_answers_carry_the_headers(site: Site) -> None:
         await site.get(),
         await site.get(method="HEAD"),
         await site.get("/u/1.nothing"),
-        await site.get("/"),
+        await site.get("/nothing"),
         await site.get("/healthz"),
         await site.get(method="DELETE"),
         await site.post(),

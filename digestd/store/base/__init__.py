@@ -13,11 +13,13 @@ from digestd.store.base.alerts import Alerts, Waiting
 from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Papers
+from digestd.store.base.signups import Asked, Limits, Signup, Signups
 from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers, SyncReport
 
 __all__ = [
     "Advance",
     "Alerts",
+    "Asked",
     "Claim",
     "Composed",
     "ComposedSection",
@@ -27,11 +29,14 @@ __all__ = [
     "DueSubscriber",
     "Editions",
     "LedgerRow",
+    "Limits",
     "Outbox",
     "OutboxRow",
     "Papers",
     "Roster",
     "Saved",
+    "Signup",
+    "Signups",
     "Store",
     "StoredSubscriber",
     "Subscribers",
@@ -63,6 +68,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """The outbox."""
+
+    @property
+    def signups(self) -> Signups:
+        """What was asked for on the subscribe page."""
 
     def stats(self) -> dict[str, object]:
         """Return how much is in the store: numbers by name, those of states as a mapping."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from digestd.model import Origin, Subscriber, SubscriberState
+from digestd.model import Origin, Profile, Subscriber, SubscriberState
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,9 @@ class Subscribers(Protocol):
 
     def wake(self, now: datetime) -> int:
         """End the pauses whose time is over. Returns how many; what they missed is due to them at once."""
+
+    def follow(self, pk: int, profiles: Sequence[Profile]) -> StoredSubscriber:
+        """Make these the profiles of a subscriber, whatever their state. Raises NotFound."""
 
     def find(self, address: str) -> StoredSubscriber:
         """Return a subscriber by address, however it is written. Raises NotFound, naming the nearest known."""

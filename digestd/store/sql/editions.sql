@@ -87,7 +87,7 @@ VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :
 INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
 
 -- name: editions
-SELECT pk, id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone
+SELECT pk, id, subscriber, issue, cadence, letter, composed_at, considered, snapshot, email, name, timezone
 FROM edition WHERE pk IN (SELECT value FROM json_each(:pks))
 
 -- name: sections

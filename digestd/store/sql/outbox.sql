@@ -12,11 +12,14 @@ WHERE state = 'claimed' AND claimed_by IS NOT :owner
 -- name: bring_forward
 UPDATE outbox SET not_before = :now, changed_at = :now WHERE state = 'ready' AND not_before > :latest
 
+-- A question whether to subscribe goes to those who are not active, but to nobody who said since not to be asked.
 -- name: unwanted
 UPDATE outbox SET state = 'cancelled', reason = :reason, claimed_by = NULL, changed_at = :now
 WHERE edition IN (
     SELECT o.edition FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-    WHERE o.state = 'ready' AND o.not_before <= :now AND s.state IN ('unsubscribed', 'suppressed')
+    WHERE o.state = 'ready' AND o.not_before <= :now
+    AND CASE e.kind WHEN 'confirm' THEN s.state = 'suppressed' OR s.left_at >= e.composed_at
+                    ELSE s.state IN ('unsubscribed', 'suppressed') END
     ORDER BY o.not_before LIMIT :limit
 ) AND state = 'ready'
 RETURNING edition, attempts
@@ -25,7 +28,7 @@ RETURNING edition, attempts
 UPDATE outbox SET state = 'claimed', claimed_by = :owner, attempts = attempts + 1, changed_at = :now
 WHERE edition IN (
     SELECT o.edition FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-    WHERE o.state = 'ready' AND o.not_before <= :now AND s.state = 'active'
+    WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state = 'active' OR e.kind = 'confirm')
     ORDER BY o.not_before LIMIT :limit
 ) AND state = 'ready'
 RETURNING edition
@@ -40,7 +43,9 @@ ORDER BY o.not_before, o.edition
 UPDATE outbox SET state = 'sending', sha256 = :sha256, changed_at = :now
 WHERE edition = :edition AND state = 'claimed' AND claimed_by = :owner
 AND EXISTS (SELECT 1 FROM edition AS e JOIN subscriber AS s ON s.pk = e.subscriber
-            WHERE e.pk = :edition AND s.state = 'active')
+            WHERE e.pk = :edition
+            AND CASE e.kind WHEN 'confirm' THEN s.state != 'suppressed' AND coalesce(s.left_at, 0) < e.composed_at
+                            ELSE s.state = 'active' END)
 
 -- name: transition
 UPDATE outbox
@@ -62,7 +67,7 @@ SELECT state, count(*) FROM outbox GROUP BY state
 -- name: next_at
 SELECT min(o.not_before)
 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-WHERE o.state = 'ready' AND s.state NOT IN ('paused', 'pending')
+WHERE o.state = 'ready' AND (s.state NOT IN ('paused', 'pending') OR e.kind = 'confirm')
 
 -- name: rows
 SELECT o.edition, e.id, e.email, e.issue, o.state, o.attempts, o.not_before, o.changed_at, o.reason

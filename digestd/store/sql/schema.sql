@@ -133,6 +133,8 @@ CREATE TABLE edition (
     subscriber  INTEGER NOT NULL REFERENCES subscriber,
     issue       TEXT NOT NULL,
     cadence     TEXT NOT NULL,
+    kind        TEXT NOT NULL DEFAULT 'digest' CHECK (kind IN ('digest', 'confirm', 'welcome')),
+    letter      TEXT,  -- JSON: what a mail says that carries no digest
     composed_at INTEGER NOT NULL,
     considered  INTEGER NOT NULL,
     snapshot    TEXT NOT NULL REFERENCES snapshot,
@@ -167,6 +169,25 @@ CREATE TABLE edition_paper (
     PRIMARY KEY (subscriber, paper)  -- never a paper twice for one subscriber
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edition_paper_edition ON edition_paper (edition, position);
+
+-- What was asked for on the subscribe page. It becomes a profile when the owner of the address says so, once.
+CREATE TABLE signup (
+    pk           INTEGER PRIMARY KEY AUTOINCREMENT,
+    subscriber   INTEGER NOT NULL REFERENCES subscriber,
+    mailbox      TEXT NOT NULL,  -- where its mail arrives: `a+b@` and `a@` are one mailbox, and share the limits
+    domain       TEXT NOT NULL,
+    network      TEXT NOT NULL,
+    name         TEXT NOT NULL,
+    spec         INTEGER NOT NULL REFERENCES spec,
+    asked_at     INTEGER NOT NULL,
+    confirmed_at INTEGER,
+    refused_at   INTEGER  -- "do not ask me again"
+) STRICT;
+CREATE INDEX signup_mailbox ON signup (mailbox, asked_at);
+CREATE INDEX signup_network ON signup (network, asked_at);
+CREATE INDEX signup_domain ON signup (domain, asked_at);
+CREATE INDEX signup_asked_at ON signup (asked_at);
+CREATE INDEX signup_subscriber ON signup (subscriber);
 
 -- Editions waiting to be sent, written in the same transaction as the edition.
 CREATE TABLE outbox (
