@@ -199,20 +199,28 @@ class Match:
 
 
 class Place(StrEnum):
-    """How a paper stands in an edition: as a whole card, or, past the profile's cap, by its title alone."""
+    """How a paper stands in an edition: as a whole card, by its title alone past the cap, or folded into a card.
+
+    What is folded is a near-copy, and follows the card that it belongs to.
+    """
 
     CARD = "card"
     TITLE = "title"
+    FOLDED = "folded"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One paper of an edition, and why it is there. `queries` are those that hit, heaviest first."""
+    """One paper of an edition, and why it is there. `queries` are those that hit, heaviest first.
+
+    `score` is what chose it, `standing` what the papers of a section are ordered by (see `match.rank`).
+    """
 
     paper: Paper
     queries: tuple[str, ...]
     score: float
     place: Place = Place.CARD
+    standing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def _editions(made: Rounds, subscriber: str | None) -> list[Edition]:
     if subscriber is None:
         return [sample_editions()["digest"]]
     person = made.store.subscribers.find(subscriber)
-    return preview_editions(made.store, person.pk, made.clock())
+    return preview_editions(made.store, person.pk, made.clock(), made.settings.matching.near_duplicates)
 
 
 def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open_: bool) -> None:

@@ -60,7 +60,8 @@ class Card:
     """All that a card shows. Empty texts are for the template to leave out.
 
     `title` and `abstract` are cut into runs for the HTML part; `title_text` and `abstract_text` are the same for the
-    text part, with *stars*. `why` holds the queries that hit, heaviest first, as the reader wrote them.
+    text part, with *stars*. `why` holds the queries that hit, heaviest first, as the reader wrote them. `also` are
+    near-copies.
     """
 
     title: tuple[Run, ...]
@@ -72,6 +73,7 @@ class Card:
     abstract_text: str
     why: tuple[str, ...]
     links: tuple[Link, ...]
+    also: tuple[TitleLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ class TitleLine:
     url: str
 
 
-def card(paper: Paper, queries: tuple[str, ...]) -> Card:
-    """Return the card of a paper that `queries` hit, heaviest first."""
+def card(paper: Paper, queries: tuple[str, ...], also: tuple[Paper, ...] = ()) -> Card:
+    """Return the card of a paper that `queries` hit, heaviest first, with its near-copies `also`."""
     known = _known(paper)
     found = spans(known.paper, queries)
     title = runs(known.title, of_field(found, Field.TITLE))
@@ -98,6 +100,7 @@ def card(paper: Paper, queries: tuple[str, ...]) -> Card:
         abstract_text=starred(abstract),
         why=why(queries),
         links=known.links,
+        also=tuple(map(title_line, also)),
     )
 
 

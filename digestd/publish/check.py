@@ -44,9 +44,10 @@ def sample_editions() -> dict[str, Edition]:
     )
     bare = Paper(id="title:0000000000000000", title="A Title Is All That Is Known of This One")
     card = Entry(full, ("agent", "title:robot*"), 3.5)
+    copy = Entry(replace(bare, title="The Same Work, as Another Source Has It"), ("title",), 1.0, Place.FOLDED)
     line = Entry(bare, ("title",), 1.0, Place.TITLE)
     return {
-        "digest": _edition(Cadence.DAILY, Section("Agents", (card, line), 7), Section("Robots", (card,), 1)),
+        "digest": _edition(Cadence.DAILY, Section("Agents", (card, copy, line), 7), Section("Robots", (card,), 1)),
         "one section": _edition(Cadence.WEEKLY, Section("Agents", (card,), 1)),
         "alert": _edition(Cadence.IMMEDIATE, Section("Agents", (card,), 1)),
         "empty": _edition(Cadence.DAILY, Section("Agents", (), 0)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from digestd.match.rank import order
@@ -10,12 +10,13 @@ from digestd.match.wanted import Wanted
 from digestd.model import Cadence, Entry, Place, Profile, StoredPaper, WeightedQuery
 from digestd.publish.news import Found
 
+MAX_FOLDED = 5  # near-copies that a card names; a sixth stands by itself
 MAX_TITLES = 60  # papers past the profile's cap that are still named, by title; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What one profile contributes: its papers in order, and how many it matched in all."""
+    """What one profile contributes: its papers in order, folded ones behind their card, and how many it matched."""
 
     entries: tuple[tuple[StoredPaper, Entry], ...]
     matched: int
@@ -35,29 +36,41 @@ def wanted(profile: Profile, cadence: Cadence) -> Wanted:
     return Wanted(counting(profile, cadence), profile.exclude, profile.min_score)
 
 
-def select(found: Iterable[Found], profile: Profile, taken: set[int]) -> Selection:
+def select(
+    found: Iterable[Found],
+    profile: Profile,
+    taken: set[int],
+    near: Callable[[int], frozenset[int]] = lambda number: frozenset(),
+) -> Selection:
     """Return a profile's papers, best first, capped, without those `taken`; adds what it places to `taken`.
 
-    `taken` holds papers (by `pk`) that this subscriber was or is being told of already.
+    `taken` holds papers (by `pk`) that this subscriber was or is being told of already. `near` tells the near-copies
+    of a paper: those of a card are folded into it, however well they match, and take no place of their own.
     """
     ranked = sorted((one for one in found if one.stored.pk not in taken), key=_order)
-    placed = ranked[: profile.max_papers + MAX_TITLES]
-    taken.update(one.stored.pk for one in placed)
-    return Selection(
-        tuple(
-            (
-                one.stored,
-                Entry(
-                    paper=one.stored.paper,
-                    queries=one.match.queries,
-                    score=one.match.score,
-                    place=Place.CARD if number < profile.max_papers else Place.TITLE,
-                ),
-            )
-            for number, one in enumerate(placed)
-        ),
-        len(ranked),
-    )
+    cards: dict[int, list[Found]] = {}
+    titles: list[Found] = []
+    for one in ranked:
+        copies = near(one.stored.pk)
+        shown = next((pk for pk in cards if pk in copies and len(cards[pk]) <= MAX_FOLDED), None) if copies else None
+        if shown is not None:
+            cards[shown].append(one)
+        elif len(cards) < profile.max_papers:
+            cards[one.stored.pk] = [one]
+        elif len(titles) < MAX_TITLES:
+            titles.append(one)
+    entries = [
+        _entry(one, Place.FOLDED if number else Place.CARD)
+        for group in cards.values()
+        for number, one in enumerate(group)
+    ]
+    entries += [_entry(one, Place.TITLE) for one in titles]
+    taken.update(stored.pk for stored, _ in entries)
+    return Selection(tuple(entries), len(ranked))
+
+
+def _entry(one: Found, place: Place) -> tuple[StoredPaper, Entry]:
+    return one.stored, Entry(one.stored.paper, one.match.queries, one.match.score, place, one.standing)
 
 
 def _order(one: Found) -> tuple[float, int, str, str]:

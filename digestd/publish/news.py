@@ -14,6 +14,7 @@ from functools import cached_property, lru_cache
 
 from digestd.match import rank
 from digestd.match.document import Document, analyse
+from digestd.match.fold import NEAR, near_copies
 from digestd.match.query import parse_query
 from digestd.match.wanted import Wanted
 from digestd.match.window import Hits, Window
@@ -47,16 +48,23 @@ class Findings:
 class News:
     """The papers up to number `newest`; `read(after, upto)` gives those of a stretch in order of arrival.
 
-    `first` tells, when somebody asks, the number that a profile without progress begins after.
+    `first` tells, when somebody asks, the number that a profile without progress begins after. Papers whose abstracts
+    overlap by `near` are near-copies.
     """
 
     def __init__(
-        self, read: Callable[[int, int], Sequence[StoredPaper]], newest: int, first: Callable[[], int]
+        self,
+        read: Callable[[int, int], Sequence[StoredPaper]],
+        newest: int,
+        first: Callable[[], int],
+        near: float = NEAR,
     ) -> None:
         self.newest = newest
         self._read = read
         self._first = first
         self._begin = newest
+        self._threshold = near
+        self._near: dict[int, frozenset[int]] | None = None
         self._stretches: list[_Stretch] = []  # the newest first
         self._answer = lru_cache(maxsize=MAX_ANSWERS)(self._findings)
 
@@ -68,6 +76,16 @@ class News:
     def count(self, after: int) -> int:
         """Return how many papers arrived after `after`."""
         return sum(len(stretch.papers) - begin for stretch, begin in self._after(after))
+
+    def near(self, number: int) -> frozenset[int]:
+        """Return the near-copies of a paper among those that somebody has looked at."""
+        if self._near is None:
+            numbered = list(self.documents(self._begin))
+            found = near_copies((document for _, document in numbered), self._threshold)
+            self._near = {
+                numbered[place][0]: frozenset(numbered[other][0] for other in others) for place, others in found.items()
+            }
+        return self._near.get(number, frozenset())
 
     def documents(self, after: int) -> Iterator[tuple[int, Document]]:
         """Yield the papers that arrived after `after`, by number, in order of arrival."""
@@ -83,6 +101,7 @@ class News:
         if after < self._begin:
             self._stretches.append(_Stretch(self._read(after, self._begin)))
             self._begin = after
+            self._near = None
         beyond = ((stretch, stretch.begin(after)) for stretch in reversed(self._stretches))
         return [(stretch, begin) for stretch, begin in beyond if begin < len(stretch.papers)]
 

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import takewhile
 
 from markupsafe import Markup
 
 from digestd.errors import TemplateError
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Paper, Place, Section, Snapshot
+from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapshot
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import TitleLine, card, title_line
@@ -58,11 +59,11 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Card:
-    """One paper in both parts, and the line that stands for it where a card does not fit."""
+    """One paper in both parts, and the lines that stand for it and its near-copies where a card does not fit."""
 
     html: Shared
     text: Shared
-    line: TitleLine
+    lines: tuple[TitleLine, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +133,10 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
 def _view(ready: Templates, section: Section, edition: str, cards: list[Card]) -> SectionView:
     """Return a section whose cards are places, and add the cards themselves to `cards`."""
     views = []
-    for entry in section.entries:
-        if entry.place is Place.CARD:
-            place = f"\ue000{edition}.{len(cards)}\ue001"
-            cards.append(_card(ready, entry.paper, entry.queries))
-            views.append(CardView(Markup(place), place, cards[-1]))  # noqa: S704 - no letter of it is foreign
+    for entry, also in _with_copies(section):
+        place = f"\ue000{edition}.{len(cards)}\ue001"
+        cards.append(_card(ready, entry.paper, entry.queries, also))
+        views.append(CardView(Markup(place), place, cards[-1]))  # noqa: S704 - no letter of it is foreign
     return SectionView(
         name=wording.profile_name(section.profile),
         summary=wording.summary(section),
@@ -145,6 +145,14 @@ def _view(ready: Templates, section: Section, edition: str, cards: list[Card]) -
         titles=tuple(_title_line(entry.paper) for entry in section.entries if entry.place is Place.TITLE),
         more=max(0, section.matched - len(section.entries)),
     )
+
+
+def _with_copies(section: Section) -> Iterator[tuple[Entry, tuple[Paper, ...]]]:
+    """Yield the entries that are cards, each with the papers folded into it."""
+    for number, entry in enumerate(section.entries):
+        if entry.place is Place.CARD:
+            behind = takewhile(lambda other: other.place is Place.FOLDED, section.entries[number + 1 :])
+            yield entry, tuple(other.paper for other in behind)
 
 
 def _filled(frame: str, edition: str, cards: Sequence[Shared]) -> Iterator[Piece]:
@@ -184,8 +192,8 @@ def _smaller(sections: Sequence[SectionView], excess: int) -> list[SectionView]:
             at = cards.index(max(cards))
             section = smaller[at]
             *kept, last = section.cards
-            smaller[at] = replace(section, cards=tuple(kept), titles=(last.card.line, *section.titles))
-            excess -= last.card.html.octets - _line_octets(last.card.line)
+            smaller[at] = replace(section, cards=tuple(kept), titles=(*last.card.lines, *section.titles))
+            excess -= last.card.html.octets - sum(map(_line_octets, last.card.lines))
         elif any(titles):
             at = titles.index(max(titles))
             section = smaller[at]
@@ -208,12 +216,12 @@ def _line_octets(line: TitleLine) -> int:
 
 # The same papers go to many readers, and identical queries of many people are one query. About 8 kB each.
 @lru_cache(maxsize=16384)
-def _card(ready: Templates, paper: Paper, queries: tuple[str, ...]) -> Card:
-    shown = card(paper, queries)
+def _card(ready: Templates, paper: Paper, queries: tuple[str, ...], also: tuple[Paper, ...]) -> Card:
+    shown = card(paper, queries, also)
     return Card(
         html=Shared.of(ready.html("mail/card.html.j2", card=shown).strip()),
         text=Shared.of(_tidy(ready.text("mail/card.txt.j2", card=shown)).strip("\n")),
-        line=_title_line(paper),
+        lines=tuple(map(_title_line, (paper, *also))),
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from digestd.match.fold import NEAR
 from digestd.model import Cadence, Edition, Reader, Section, Snapshot
 from digestd.publish.alerts import FEW, Warm
 from digestd.publish.compose import select, wanted
@@ -72,14 +73,15 @@ def publish(
     stop: Callable[[], bool] | None = None,
     warm: Warm | None = None,
     rules: AlertRules = AT_ONCE,
+    near: float = NEAR,
 ) -> PublishReport:
     """Compose and store every edition that is due. `progress` is told the subscribers of each batch.
 
     `stop` is asked before each batch; once it says yes, what is left stays due. `warm` is what an earlier call
-    has compiled of immediate profiles.
+    has compiled of immediate profiles; papers whose abstracts overlap by `near` are near-copies.
     """
     now = _kept(now)
-    news = _news(store, now)
+    news = _news(store, now, near)
     _pass_over(store, news, warm or Warm())
     key, kept = store.editions.key(), ""
     editions = papers = 0
@@ -97,14 +99,14 @@ def publish(
     return PublishReport(editions, papers)
 
 
-def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
+def preview(store: Store, subscriber: int, now: datetime, near: float = NEAR) -> list[Edition]:
     """Return the next editions of a subscriber as the papers of now would make them. Changes nothing.
 
     Those that are due come first, then those to come, dated at their hour.
     """
     now = _kept(now)
     person = store.editions.profiles_of(subscriber)
-    news, key = _news(store, now), store.editions.key()
+    news, key = _news(store, now, near), store.editions.key()
     issues = list(_grouped(person, [_next(person, due, news, now) for due in person.profiles]))
     token = unsubscribe_token(key, person.pk, person.email)
     reader = Reader(person.email, person.name, person.timezone, token)
@@ -126,8 +128,9 @@ def preview(store: Store, subscriber: int, now: datetime) -> list[Edition]:
     ]
 
 
-def _news(store: Store, now: datetime) -> News:
-    return News(store.papers.between, store.papers.newest(), lambda: store.papers.first_since(now - FIRST_LOOK) - 1)
+def _news(store: Store, now: datetime, near: float) -> News:
+    papers = store.papers
+    return News(papers.between, papers.newest(), lambda: papers.first_since(now - FIRST_LOOK) - 1, near)
 
 
 def _pass_over(store: Store, news: News, warm: Warm) -> None:
@@ -221,9 +224,9 @@ def _composed(issue: _Issue, taken: set[int], news: News, key: bytes) -> Compose
     for one in issue.opened:
         profile = one.due.profile
         findings = news.findings(wanted(profile, one.due.cadence), one.after)
-        chosen = select(findings.found, profile, taken)
+        chosen = select(findings.found, profile, taken, news.near)
         if chosen.entries or (empty_too and profile.send_empty):
-            sections.append(ComposedSection(one.due, chosen.entries, chosen.matched))
+            sections.append(ComposedSection(one.due, chosen.entries, chosen.matched, findings.looked, findings.hits))
     names = [one.due.profile.name for one in issue.opened]
     advances = [one.advance for one in issue.opened]
     if issue.cadence is Cadence.IMMEDIATE and not sections:  # nothing was sent that an interval could follow

@@ -6,14 +6,15 @@ edition's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Section
+from digestd.model import Cadence, Edition, Entry, Place, Section
 from digestd.publish.card import LONGEST_NAME, MONTHS, day_in_words, listed, shorten, title_shown
 
 LONGEST_SUBJECT = 100
@@ -121,9 +122,13 @@ def _local(edition: Edition) -> datetime:
 
 def _titles(edition: Edition) -> list[str]:
     # Best first over all profiles: the first of each section, then the second of each, …
-    heads = [section.entries[:_TITLES_IN_SUBJECT] for section in edition.sections]
+    heads = [islice(_shown(section), _TITLES_IN_SUBJECT) for section in edition.sections]
     papers = [entry.paper for row in zip_longest(*heads) for entry in row if entry]
     return list(dict.fromkeys(title_shown(paper) for paper in papers[: 2 * _TITLES_IN_SUBJECT]))
+
+
+def _shown(section: Section) -> Iterator[Entry]:
+    return (entry for entry in section.entries if entry.place is not Place.FOLDED)
 
 
 def _listed_papers(edition: Edition) -> int:

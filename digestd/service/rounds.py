@@ -70,7 +70,8 @@ class Rounds:
             return PublishReport()
         snapshot = self.snapshot or build.checked_snapshot(self.settings)
         rules = build.alert_rules(self.settings)
-        return publish(self.store, snapshot, now, progress, stop, self.warm, rules)
+        near = self.settings.matching.near_duplicates
+        return publish(self.store, snapshot, now, progress, stop, self.warm, rules, near)
 
     async def deliver(
         self, *, stop: asyncio.Event | None = None, settled: Callable[[Claim, Outcome], None] | None = None

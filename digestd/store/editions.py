@@ -9,7 +9,19 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from digestd.errors import NotFound
-from digestd.model import Cadence, Edition, Entry, Letter, LetterKind, Place, QuietHours, Reader, Section, Snapshot
+from digestd.model import (
+    Cadence,
+    Edition,
+    Entry,
+    Letter,
+    LetterKind,
+    Paper,
+    Place,
+    QuietHours,
+    Reader,
+    Section,
+    Snapshot,
+)
 from digestd.store.base import Advance, Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.papers import stored
 from digestd.store.sql import statements
@@ -129,7 +141,7 @@ class SqliteEditions:
             }
         placed: dict[tuple[int, int], list[Entry]] = {}
         for row in entries:
-            entry = Entry(papers[row["pk"]], tuple(json.loads(row["queries"])), row["score"], Place(row["place"]))
+            entry = _entry(papers[row["pk"]], row)
             placed.setdefault((row["edition"], row["profile"]), []).append(entry)
         parts: dict[int, list[Section]] = {}
         for row in sections:
@@ -159,8 +171,7 @@ class SqliteEditions:
             if row is None:
                 return None
             revision = connection.execute(self._sql["revisions"], {"pks": f"[{row['revision']}]"}).fetchone()
-        queries = tuple(json.loads(row["queries"]))
-        return row["edition"], Entry(stored(revision).paper, queries, row["score"], Place(row["place"]))
+        return row["edition"], _entry(stored(revision).paper, row)
 
     def _subscriber(
         self, connection: sqlite3.Connection, person: sqlite3.Row, due: dict[str, int] | None
@@ -233,6 +244,8 @@ class SqliteEditions:
                     "name": section.due.profile.name,
                     "spec": section.due.spec,
                     "matched": section.matched,
+                    "looked": section.looked,
+                    "hits": json.dumps(dict(section.hits), ensure_ascii=False),
                 },
             )
             entries += [
@@ -245,6 +258,7 @@ class SqliteEditions:
                     "revision": paper.revision,
                     "place": entry.place,
                     "score": entry.score,
+                    "standing": entry.standing,
                     "queries": json.dumps(entry.queries, ensure_ascii=False),
                 }
                 for number, (paper, entry) in enumerate(section.entries)
@@ -252,6 +266,10 @@ class SqliteEditions:
         connection.executemany(self._sql["insert_entry"], entries)
         connection.execute(self._sql["insert_outbox"], {"edition": edition, "now": to_ms(now)})
         return len(entries)
+
+
+def _entry(paper: Paper, row: sqlite3.Row) -> Entry:
+    return Entry(paper, tuple(json.loads(row["queries"])), row["score"], Place(row["place"]), row["standing"])
 
 
 def letter_content(letter: Letter) -> str:

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from support.store_room import profile, work
 
 from digestd.model import Cadence, Match, Place, StoredPaper, WeightedQuery
-from digestd.publish.compose import MAX_TITLES, counting, select
+from digestd.publish.compose import MAX_FOLDED, MAX_TITLES, counting, select
 from digestd.publish.news import Found
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -80,3 +80,23 @@ def test_counting_of_an_immediate_profile_is_both_with_the_weight_of_its_own() -
     both = counting(replace(immediate, queries=(heavy,)), Cadence.IMMEDIATE)
     assert both == (heavy, WeightedQuery("urgent"))
     assert counting(immediate, Cadence.DAILY) == ()
+
+
+def test_select_folds_near_copies_into_the_card_that_stands_first() -> None:
+    near = {1: frozenset({2, 4}), 2: frozenset({1}), 4: frozenset({1, 5}), 5: frozenset({4})}
+    found = [_found(number, 10 - number) for number in range(1, 7)]
+    taken: set[int] = set()
+    selection = select(found, profile(max_papers=2), taken, lambda number: near.get(number, frozenset()))
+    placed = [(stored.pk, entry.place) for stored, entry in selection.entries]
+    # 5 is a copy of 4, which is no card itself: it stands where it would.
+    assert placed == [
+        (1, Place.CARD), (2, Place.FOLDED), (4, Place.FOLDED), (3, Place.CARD), (5, Place.TITLE), (6, Place.TITLE),
+    ]  # fmt: skip
+    assert (selection.matched, taken) == (6, set(range(1, 7)))
+
+
+def test_select_folds_only_so_many_into_one_card() -> None:
+    found = [_found(number, 20 - number) for number in range(1, MAX_FOLDED + 4)]
+    selection = select(found, profile(), set(), lambda number: frozenset(range(1, 20)) - {number})
+    places = [entry.place for _, entry in selection.entries]
+    assert places == [Place.CARD, *[Place.FOLDED] * MAX_FOLDED, Place.CARD, Place.FOLDED]

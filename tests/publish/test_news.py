@@ -97,3 +97,17 @@ def test_news_without_papers_is_empty() -> None:
     assert shelf.news().count(0) == 0
     with pytest.raises(QueryError):
         Shelf(*TITLES).news().findings(wanted("(agent"), 0)
+
+
+def test_news_knows_near_copies_also_across_what_was_read_apart() -> None:
+    shelf = Shelf()
+    abstract = " ".join(f"word{number} of a sentence" for number in range(12))
+    shelf.papers = [
+        StoredPaper(number, number, NOW, Paper(f"p:{number}", "Agents", abstract=text))
+        for number, text in enumerate((abstract, "Something else.", abstract, abstract + " And more."), 1)
+    ]
+    news = shelf.news()
+    news.findings(wanted("agent"), 2)
+    assert (news.near(3), news.near(4)) == (frozenset({4}), frozenset({3}))
+    news.findings(wanted("agent"), 0)
+    assert (news.near(1), news.near(2), news.near(3)) == (frozenset({3, 4}), frozenset(), frozenset({1, 4}))

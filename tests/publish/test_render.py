@@ -256,3 +256,29 @@ def test_render_style_that_does_not_parse_is_an_error_that_names_it() -> None:
         TemplateError, match=r"mail/footer\.html\.j2 or mail/inline\.css: the style sheet cannot be inlined"
     ):
         shown(by=snapshot(mail__footer__html__j2='<p class="small" style="color">x</p>'))
+
+
+def test_card_names_its_near_copies_with_their_links_in_both_parts() -> None:
+    copy = replace(paper(), id="arXiv:2310.99999", title="The Same, Renamed <b>", url="https://example.org/same")
+    folded = replace(entry(copy), place=Place.FOLDED)
+    plain_one, with_copy = edition(section(entry())), edition(section(entry(), folded))
+    rendered = shown(with_copy)
+    assert "Also: " in rendered.html
+    assert 'href="https://example.org/same"' in rendered.html
+    assert "The Same, Renamed &lt;b&gt;" in rendered.html
+    assert re.search(r"Also:  The Same, Renamed <b>\n +https://example.org/same\n", rendered.text)
+    assert "Also:" not in shown(plain_one).html + shown(plain_one).text
+    assert "Renamed" not in rendered.subject
+
+
+def test_html_too_long_for_a_card_lists_its_near_copies_too() -> None:
+    long = [entry(replace(paper(), id=f"x:{number}", title=f"Long {number} " + "ab " * 90)) for number in range(60)]
+    copies = [
+        replace(entry(replace(paper(), id=f"y:{number}", title=f"Copy {number}")), place=Place.FOLDED)
+        for number in range(60)
+    ]
+    pairs = [one for pair in zip(long, copies, strict=True) for one in pair]
+    html = shown(edition(section(*pairs))).html
+    assert len(html.encode()) <= LONGEST_HTML
+    assert html.count("Also: ") < 60
+    assert all(f"Copy {number}<" in html for number in range(30))

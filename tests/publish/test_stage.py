@@ -211,6 +211,25 @@ def test_publish_keeps_to_min_score_exclusions_and_weights(room: StoreRoom) -> N
     assert (first.queries, first.score) == (("title:robot", "agent"), 7.0)
 
 
+def test_publish_a_near_copy_is_told_in_the_card_of_the_other_and_not_again(room: StoreRoom) -> None:
+    abstract = " ".join(f"agent{number} in a sentence" for number in range(12))
+    room.ingest([work(1, "agent", abstract=abstract), work(2, "an agent", abstract=abstract), work(3)])
+    room.subscribe(ADA, DAILY)
+    assert room.publish() == PublishReport(1, 3)
+    entries = room.editions()[0].sections[0].entries
+    assert sorted((entry.paper.title, entry.place) for entry in entries) == [
+        ("agent 1", Place.CARD),
+        ("agent 3", Place.CARD),
+        ("an agent 2", Place.FOLDED),
+    ]
+    assert [entry.place for entry in entries] in (
+        [Place.CARD, Place.FOLDED, Place.CARD],
+        [*[Place.CARD] * 2, Place.FOLDED],
+    )
+    assert preview(room.store, room.store.subscribers.find(ADA).pk, at(24)) == []
+    assert room.publish(at(24)) == NOTHING
+
+
 # Alerts
 
 

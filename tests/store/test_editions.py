@@ -30,7 +30,7 @@ def due(room: StoreRoom, now: Any = NOW, limit: int = 100) -> list[DueSubscriber
 
 def composed(room: StoreRoom, now: Any = NOW) -> list[Composed]:
     """Return what publishing would write now, unwritten."""
-    news = stage._news(room.store, now)
+    news = stage._news(room.store, now, stage.NEAR)
     idle, issues = stage._due(room.store, due(room, now), news, now, AT_ONCE)
     return idle + stage._compose(room.store, news, issues, room.store.editions.key())
 
@@ -209,7 +209,7 @@ def test_save_of_a_paper_that_another_profile_announced_stops_nobody_and_is_comp
 
 def composed_alone(room: StoreRoom, cadence: Cadence) -> list[Composed]:
     """Return what a publisher writes that saw only the profiles of one cadence due."""
-    news = stage._news(room.store, NOW)
+    news = stage._news(room.store, NOW, stage.NEAR)
     people = [
         replace(person, profiles=tuple(one for one in person.profiles if one.cadence is cadence))
         for person in due(room)

@@ -156,13 +156,13 @@ def test_store_constraint_keeps_the_promise(world: World, statement: str) -> Non
 def test_store_announces_a_paper_to_a_person_once(world: World) -> None:
     filled(world)
     connection = sqlite3.connect(world.settings.paths.database)
-    columns = "subscriber, paper, edition, profile, position, revision, place, score, queries"
+    columns = "subscriber, paper, edition, profile, position, revision, place, score, standing, queries"
     with pytest.raises(sqlite3.IntegrityError, match=r"edition_paper.subscriber, edition_paper.paper"):
         connection.execute(f"INSERT INTO edition_paper ({columns}) SELECT {columns} FROM edition_paper LIMIT 1")
     connection.close()
 
 
-@pytest.mark.parametrize("noun", ["papers", "subscribers", "editions", "outbox"])
+@pytest.mark.parametrize("noun", ["papers", "subscribers", "editions", "alerts", "outbox"])
 def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> None:
     SqliteStore(tmp_path / "a.db").close()
     connection = sqlite3.connect(tmp_path / "a.db")

@@ -55,11 +55,16 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class ComposedSection:
-    """A profile's part of an edition: its papers in order, and how many it matched in all."""
+    """A profile's part of an edition: its papers in order, and how many it matched in all.
+
+    `looked` is how many papers it looked at, `hits` how many of them each of its queries hits.
+    """
 
     due: DueProfile
     entries: tuple[tuple[StoredPaper, Entry], ...]
     matched: int
+    looked: int
+    hits: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,12 +76,12 @@ VALUES (:id, :subscriber, :issue, :cadence, :now, :considered, :snapshot, :email
 RETURNING pk
 
 -- name: insert_section
-INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched)
-VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched)
+INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched, looked, hits)
+VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched, :looked, :hits)
 
 -- name: insert_entry
-INSERT INTO edition_paper (subscriber, paper, edition, profile, position, revision, place, score, queries)
-VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :score, :queries)
+INSERT INTO edition_paper (subscriber, paper, edition, profile, position, revision, place, score, standing, queries)
+VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :score, :standing, :queries)
 
 -- name: insert_outbox
 INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
@@ -96,7 +96,7 @@ WHERE edition IN (SELECT value FROM json_each(:pks))
 ORDER BY edition, position
 
 -- name: entries
-SELECT e.edition, e.profile, e.place, e.score, e.queries, e.revision AS pk
+SELECT e.edition, e.profile, e.place, e.score, e.standing, e.queries, e.revision AS pk
 FROM edition_paper AS e
 WHERE e.edition IN (SELECT value FROM json_each(:pks))
 ORDER BY e.edition, e.position
@@ -108,6 +108,6 @@ FROM revision AS r JOIN paper AS p ON p.pk = r.paper
 WHERE r.pk IN (SELECT value FROM json_each(:pks))
 
 -- name: announcement
-SELECT e.edition, e.place, e.score, e.queries, e.revision
+SELECT e.edition, e.place, e.score, e.standing, e.queries, e.revision
 FROM edition_paper AS e
 WHERE e.subscriber = :subscriber AND e.paper = :paper

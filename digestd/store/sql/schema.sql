@@ -152,6 +152,8 @@ CREATE TABLE edition_profile (
     name     TEXT NOT NULL,
     spec     INTEGER NOT NULL REFERENCES spec,
     matched  INTEGER NOT NULL,
+    looked   INTEGER NOT NULL,
+    hits     TEXT NOT NULL,  -- JSON object: of how many of the papers looked at each query hits
     PRIMARY KEY (profile, issue)  -- two publishers compose the same issue at once: the second one loses
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edition_profile_edition ON edition_profile (edition);
@@ -163,8 +165,9 @@ CREATE TABLE edition_paper (
     profile    INTEGER NOT NULL REFERENCES profile,
     position   INTEGER NOT NULL,
     revision   INTEGER NOT NULL REFERENCES revision,
-    place      TEXT NOT NULL CHECK (place IN ('card', 'title')),
+    place      TEXT NOT NULL CHECK (place IN ('card', 'title', 'folded')),
     score      REAL NOT NULL,
+    standing   REAL NOT NULL,
     queries    TEXT NOT NULL,  -- JSON array of the query texts that hit
     PRIMARY KEY (subscriber, paper)  -- never a paper twice for one subscriber
 ) STRICT, WITHOUT ROWID;

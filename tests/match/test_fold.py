@@ -1,0 +1,91 @@
+"""Near-copies: which papers are nearly the same work."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digestd.ingest.stage import read_file
+from digestd.match.document import analyse
+from digestd.match.fold import NEAR, near_copies, overlap, shingles
+from digestd.model import Paper
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT.parent / "shared" / "samples"
+# Every pair that is folded in the samples, looked at: one work with two titles, and one twice in arXiv.
+SAME = {
+    "huggingface-papers-llms.txt": [
+        (
+            "Medical Adaptation of Large Language and Vision-Language Models: Are We Making Progress?",
+            "The Limited Impact of Medical Adaptation of Large Language and Vision-Language Models",
+        )
+    ],
+    "arxiv-0704-half.jsonl": [
+        (
+            "Relativistic treatment in D-dimensions to a spin-zero particle with noncentral equal scalar and vector"
+            " ring-shaped Kratzer potential",
+            "Elativistic treatment in}$D$ - Dimensions to a spin-zero particle with noncentral equal scalar and vector"
+            " ring-shaped Kratzer potential",
+        )
+    ],
+}
+TEXT = " ".join(f"word{number} of a sentence" for number in range(12))
+
+
+def _near(*abstracts: str | None, threshold: float = NEAR) -> dict[int, frozenset[int]]:
+    documents = [analyse(Paper(str(number), "A Title", abstract=text)) for number, text in enumerate(abstracts)]
+    return dict(near_copies(documents, threshold))
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_near_copies_of_a_sample_are_the_pairs_that_are_one_work(name: str) -> None:
+    file = next((folder / name for folder in (SAMPLES, ROOT / "seeds") if (folder / name).exists()), None)
+    if file is None:
+        pytest.skip(f"{name} is not beside this checkout")
+    papers = [record for record in read_file(file, 10**9) if isinstance(record, Paper)]
+    near = near_copies(map(analyse, papers))
+    pairs = {frozenset((papers[one].title, papers[other].title)) for one, others in near.items() for other in others}
+    assert pairs == {frozenset(pair) for pair in SAME[name]}
+
+
+def test_near_copies_look_at_stems_and_not_at_signs_or_titles() -> None:
+    assert _near(TEXT, TEXT.replace("sentence", "Sentences,") + "!") == {0: frozenset({1}), 1: frozenset({0})}
+
+
+def test_near_copies_of_a_short_or_missing_abstract_are_not_known() -> None:
+    withdrawn = "This paper has been withdrawn by the author due to an error."
+    assert _near(withdrawn, withdrawn, None, None, "", "") == {}
+
+
+def test_near_copies_are_a_matter_of_the_threshold() -> None:
+    half = TEXT.split()
+    other = " ".join([*half[:36], *(f"else{number}" for number in range(12))])
+    assert _near(TEXT, other, threshold=0.58) == {0: frozenset({1}), 1: frozenset({0})}
+    assert _near(TEXT, other, threshold=0.6) == {}
+    assert _near(TEXT, TEXT, threshold=1.0) == {0: frozenset({1}), 1: frozenset({0})}
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32), st.sampled_from((0.3, 0.6, 0.9)))
+def test_near_copies_are_those_that_comparing_all_finds(seed: int, threshold: float) -> None:
+    random = Random(seed)
+    words = [f"w{number}" for number in range(60)]
+    texts = [words[:]]
+    for _ in range(8):
+        text = random.choice(texts)[:]
+        for _ in range(random.randint(0, 12)):
+            text[random.randrange(len(text))] = f"x{random.randrange(9)}"
+        texts.append(text)
+    documents = [analyse(Paper(str(number), "A", abstract=" ".join(text))) for number, text in enumerate(texts)]
+    sets = [shingles(document) for document in documents]
+    expected: dict[int, set[int]] = {}
+    for one, other in combinations(range(len(sets)), 2):
+        if overlap(sets[one], sets[other]) >= threshold:
+            expected.setdefault(one, set()).add(other)
+            expected.setdefault(other, set()).add(one)
+    assert near_copies(documents, threshold) == expected
