@@ -80,7 +80,8 @@ class Paper:
     """One work as one record tells it.
 
     `id` is canonical (`arXiv:2310.10637`, `doi:10.1000/x`, `pmid:123`, else `title:` and a digest of the title
-    key). `abstract`, `url`, `published`, `version` and `votes` are None where the record does not say.
+    key), `other_ids` are further canonical ids of it. What a record does not say is None or empty. `published` is the
+    day in UTC; `comments` are the authors' own (`12 pages, to appear in …`); `pdf`, `code` and `project` are links.
     """
 
     id: str
@@ -93,6 +94,11 @@ class Paper:
     source: str = ""
     version: int | None = None
     votes: int | None = None
+    comments: str | None = None
+    pdf: str | None = None
+    code: str | None = None
+    project: str | None = None
+    other_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

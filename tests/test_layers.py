@@ -16,7 +16,11 @@ LAYERS = (
     {"errors", "model", "resources", "config", ""},
     {"match"},
     {
+        "ingest.authors",
+        "ingest.dates",
         "ingest.identity",
+        "ingest.json_records",
+        "ingest.markup",
         "ingest.reading",
         "ingest.formats",
         "ingest.inbox",
@@ -33,7 +37,20 @@ LAYERS = (
 APART = {("match", "publish"), ("store", "web"), ("store", "deliver"), ("web", "deliver"), ("deliver", "web")}
 MUTABLE = {"dict", "list", "set", "bytearray", "defaultdict", "deque", "Counter", "OrderedDict"}
 IMPURE = {"sqlite3", "asyncio", "socket", "time", "random", "secrets", "subprocess", "threading"}
-PURE = ("match", "model", "errors", "config.places", "ingest.identity", "ingest.formats", "deliver.policy", "publish")
+PURE = (
+    "match",
+    "model",
+    "errors",
+    "config.places",
+    "ingest.authors",
+    "ingest.dates",
+    "ingest.formats",
+    "ingest.identity",
+    "ingest.json_records",
+    "ingest.markup",
+    "deliver.policy",
+    "publish",
+)
 SQL = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "PRAGMA ", "BEGIN")
 
 

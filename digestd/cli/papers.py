@@ -11,7 +11,7 @@ import click
 from digestd.cli.common import fail_unless, json_option, rounds
 from digestd.cli.output import progress, say, table, tell_json, tell_json_line
 from digestd.errors import FileRefused, QueryError
-from digestd.ingest.formats import FORMATS, json_lines
+from digestd.ingest.formats import json_lines
 from digestd.ingest.inbox import shown
 from digestd.ingest.stage import read_file
 from digestd.match import rank
@@ -24,7 +24,7 @@ files_argument = click.argument("files", nargs=-1, type=click.Path(path_type=Pat
 format_option = click.option(
     "--format",
     "format_name",
-    type=click.Choice([known.NAME for known in FORMATS]),
+    metavar="NAME",
     help="Take the files as this format instead of detecting it.",
 )
 
@@ -107,11 +107,14 @@ class _Reader:
     def __iter__(self) -> Iterator[Paper]:
         for path in self._files:
             try:
-                for record in read_file(path, MAX_BYTES, self._format):
+                repairs: list[str] = []
+                for record in read_file(path, MAX_BYTES, self._format, repairs):
                     if isinstance(record, BadRecord):
                         say(f"{shown(path)}, line {record.line}: {record.reason}: {record.excerpt[:80]}")
                     else:
                         yield record
+                for repair in repairs:
+                    say(f"{shown(path)}: {repair}")
             except FileNotFoundError:
                 say(f"{shown(path)}: no such file")
                 self.fine = False

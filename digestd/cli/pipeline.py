@@ -14,7 +14,6 @@ from digestd.cli.common import config_path, fail_unless, json_option, now_option
 from digestd.cli.output import progress, say, table, tell, tell_json
 from digestd.deliver.stage import DeliverReport
 from digestd.errors import DeliveredElsewhere
-from digestd.ingest.formats import FORMATS
 from digestd.ingest.stage import FileReport, ingest_given
 from digestd.model import OutboxState
 from digestd.publish.stage import PublishReport
@@ -29,7 +28,7 @@ FILE_KEYS = ("file", "papers", "new", "revised", "duplicate", "bad")
 @click.option(
     "--format",
     "format_name",
-    type=click.Choice([known.NAME for known in FORMATS]),
+    metavar="NAME",
     help="Take the files as this format instead of detecting it.",
 )
 @json_option
@@ -164,6 +163,8 @@ def _tell_bad(reports: Iterable[FileReport]) -> None:
     for report in reports:
         if report.refused:
             say(f"{report.file}: {report.refused}")
+        for repair in report.repairs:
+            say(f"{report.file}: {repair}")
         if report.repeated:
             say(f"{report.file}: its content was ingested before; nothing is counted twice")
         for bad in report.bad_records:

@@ -18,6 +18,7 @@ from digestd.model import BadRecord, Paper
 MAX_TITLE = 1_000  # characters; the longest real titles have about 400
 MAX_ABSTRACT = 100_000
 MAX_AUTHORS = 10_000  # the largest collaborations have some 5,000
+MAX_COMMENTS = 2_000
 MAX_ID = 2_000  # characters of a text that may name a work: a long link
 MAX_EXCERPT = 200  # characters of a bad record that are shown
 
@@ -27,12 +28,25 @@ _ARXIV = re.compile(
     r"(?:\.pdf)?/?(?=$|[\s?#)\]},;]|\.(?:\s|$))",
     re.IGNORECASE | re.ASCII,
 )
-_DOI = re.compile(r"(?:^|doi:\s*|doi\.org/)(?P<id>10\.\d{4,9}/\S{1,300})$", re.IGNORECASE | re.ASCII)
+_DOI = re.compile(
+    r"(?:^|doi:\s*|doi\.org/|/doi/(?:abs/|full/|pdf/|epdf/)?)(?P<id>10\.\d{4,9}/\S{0,299}[^\s.,;])[.,;]*$",
+    re.IGNORECASE | re.ASCII,
+)
+_BIORXIV = re.compile(
+    r"(?:bio|med)rxiv\.org/(?:cgi/)?content/(?:[\d/]*/|early/[\d/]*/)?(?P<id>10\.\d{4,9}/[^?#\s]{1,100}?)"
+    r"(?:v(?P<version>\d{1,3}))?(?:\.[a-z][\w.-]{0,30})?(?:[?#]\S*)?$",
+    re.IGNORECASE | re.ASCII,
+)
 _PMID = re.compile(
     r"^(?:pmid:?\s*|https?://(?:www\.)?pubmed\.ncbi\.nlm\.nih\.gov/)(?P<id>\d{1,9})/?$", re.IGNORECASE | re.ASCII
 )
 _TITLE = re.compile(r"^title:[0-9a-f]{16}$")
+_SUFFIX = re.compile(r",?\s+(?:jr|sr|ii|iii|iv)\.?$", re.IGNORECASE)
 _RANK = ("arXiv", "doi", "pmid", "title")
+# Prefixes under which preprint servers register: a work has one DOI there and another with its journal.
+_PREPRINT = re.compile(
+    r"doi:10\.(?:1101|64898|48550|2139|20944|21203|31234|31219|31235|26434|36227|22541|14293|32942|12688|51094)/"
+)
 
 
 class NotAPaper(ValueError):
@@ -49,11 +63,18 @@ def canonical_id(text: str) -> tuple[str, int | None] | None:
     if found := _ARXIV.search(text):
         work = found["new"] or f"{found['archive'].lower()}/{found['old']}"
         return f"arXiv:{work}", int(found["version"]) if found["version"] else None
+    if found := _BIORXIV.search(text):
+        return f"doi:{found['id'].lower()}", int(found["version"]) if found["version"] else None
     if found := _DOI.search(text):
-        return f"doi:{found['id'].lower().rstrip('.,;')}", None
+        return f"doi:{found['id'].lower()}", None
     if found := _PMID.search(text):
         return f"pmid:{int(found['id'])}", None
     return (text, None) if _TITLE.match(text) else None
+
+
+def page_of(ids: Iterable[str], link: str | None) -> str | None:
+    """Return the link under which a record's work is to be read: None, for its id leads there, or else `link`."""
+    return None if any(map(canonical_id, ids)) else _link(link)
 
 
 def bad_record(line: int, reason: str, text: str) -> BadRecord:
@@ -80,6 +101,10 @@ def make_paper(
     source: str = "",
     version: int | None = None,
     votes: int | None = None,
+    comments: str | None = None,
+    pdf: str | None = None,
+    code: str | None = None,
+    project: str | None = None,
 ) -> Paper:
     """Return the paper that a record tells of, cleaned and with its canonical id.
 
@@ -99,8 +124,7 @@ def make_paper(
     ):
         if size > limit:
             raise NotAPaper(f"the {what} is too long: {size:,}, at most {limit:,} are taken")
-    known = [found for text in ids if (found := canonical_id(text))]
-    known.sort(key=lambda found: rank(found[0]))
+    known = sorted((found for text in ids if (found := canonical_id(text))), key=lambda found: rank(found[0]))
     paper_id, told = known[0] if known else (_title_id(key, names), None)
     return Paper(
         id=paper_id,
@@ -113,6 +137,11 @@ def make_paper(
         source=clean(source),
         version=version if version is not None else told,
         votes=votes,
+        comments=clean(comments[:MAX_COMMENTS]) or None if comments else None,
+        pdf=_link(pdf),
+        code=_link(code),
+        project=_link(project),
+        other_ids=_others(paper_id, (found for found, _ in known)),
     )
 
 
@@ -124,7 +153,7 @@ def rank(paper_id: str) -> int:
 def keys(paper: Paper) -> tuple[str, ...]:
     """Return the keys to look a paper up by and to remember it by, best first."""
     key = title_key(paper.title)
-    found = [paper.id]
+    found = [paper.id, *paper.other_ids]
     if paper.authors:
         found.append(_title_id(key, paper.authors))
     found.append(_title_id(key, ()))
@@ -134,12 +163,15 @@ def keys(paper: Paper) -> tuple[str, ...]:
 def same_work(known: Paper, known_keys: Iterable[str], new: Paper) -> bool:
     """Return whether two papers that share a title are one work.
 
-    They are not when they carry different ids of one kind, or first authors of different surnames.
+    They are not when they carry different ids of one kind, or first authors of different surnames. The DOI of a
+    preprint and that of a journal are of two kinds.
     """
-    scheme = new.id.partition(":")[0]
-    if scheme != "title":
-        rivals = [key for key in known_keys if key.partition(":")[0] == scheme]
-        if rivals and new.id not in rivals:
+    theirs_by_kind: dict[str, set[str]] = {}
+    for key in known_keys:
+        theirs_by_kind.setdefault(_kind(key), set()).add(key)
+    for key in (new.id, *new.other_ids):
+        rivals = theirs_by_kind.get(_kind(key), set())
+        if _kind(key) != "title" and rivals and key not in rivals:
             return False
     mine, theirs = _surname(known.authors), _surname(new.authors)
     return not mine or not theirs or mine == theirs
@@ -151,11 +183,14 @@ def merge(known: Paper, new: Paper) -> Paper:
     What the new record does not say stays as it was, and an older version adds nothing but an id.
     """
     best = min(known.id, new.id, key=rank)
+    others = _others(best, (known.id, new.id, *known.other_ids, *new.other_ids))
     if known.version is not None and new.version is not None and new.version < known.version:
-        return replace(known, id=best)
+        return replace(known, id=best, other_ids=others)
     said = {field.name: getattr(new, field.name) for field in fields(Paper)}
     told = {name: value for name, value in said.items() if value not in (None, "", ())}
-    merged = replace(known, **{**told, "id": best, "source": known.source or new.source})
+    first = min(filter(None, (known.published, new.published)), default=None)  # a revision does not make it newer
+    told |= {"id": best, "other_ids": others, "source": known.source or new.source, "published": first}
+    merged = replace(known, **told)
     if new.url is None or new.id != best:
         merged = replace(merged, url=link_of(best) or known.url or new.url)
     return merged
@@ -168,6 +203,21 @@ def is_revision(known: Paper, merged: Paper) -> bool:
     return any(old is not None and old != new for old, new in zip(before, after, strict=True))
 
 
+def _kind(key: str) -> str:
+    """Return what a key is: of each kind a work has one, but for its titles."""
+    return "preprint" if _PREPRINT.match(key) else key.partition(":")[0]
+
+
+def _others(best: str, found: Iterable[str]) -> tuple[str, ...]:
+    """Return further ids beside the best one, each once. A title's digest is no id that tells anything more."""
+    return tuple(dict.fromkeys(one for one in found if one != best and not one.startswith("title:")))
+
+
+def _link(text: str | None) -> str | None:
+    link = clean(text or "")
+    return link if link.startswith(("https://", "http://")) and len(link) <= MAX_ID and " " not in link else None
+
+
 def _title_id(key: str, authors: tuple[str, ...]) -> str:
     surname = _surname(authors)
     return "title:" + hashlib.sha256(f"{key}|{surname}".encode()).hexdigest()[:16]
@@ -178,5 +228,6 @@ def _surname(authors: tuple[str, ...]) -> str:
     if not authors:
         return ""
     first = authors[0]
+    first = _SUFFIX.sub("", first)
     name = first.partition(",")[0] if "," in first else (first.split() or [""])[-1]
     return title_key(name)

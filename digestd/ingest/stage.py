@@ -54,7 +54,7 @@ class FileReport:
     """What became of one file.
 
     `refused` says why the whole file was put into quarantine; `repeated` that its content was known already.
-    `bad` counts the bad records, `bad_records` names them.
+    `bad` counts the bad records, `bad_records` names them. `repairs` says what was put right in its text.
     """
 
     file: str
@@ -66,16 +66,23 @@ class FileReport:
     bad_records: tuple[BadRecord, ...] = ()
     repeated: bool = False
     refused: str | None = None
+    repairs: tuple[str, ...] = ()
 
 
-def read_file(path: Path, max_bytes: int, name: str | None = None) -> Iterator[Paper | BadRecord]:
+def read_file(
+    path: Path, max_bytes: int, name: str | None = None, repairs: list[str] | None = None
+) -> Iterator[Paper | BadRecord]:
     """Yield the records of one digest file without storing anything, as the format `name` if given.
+
+    At the end `repairs` is given the sentences about what was put right in its text.
 
     Raises FileRefused for a file that cannot be taken as a whole, FileNotFoundError for one that is not there.
     """
+    repaired = repairs if repairs is not None else []
     with _opened(path, max_bytes) as (file, status):
-        kind = _format(file, name)
-        yield from kind.parse(reading.lines(file), _modified(status))
+        text = reading.Text(file, max_bytes)
+        yield from formats.chosen(text.head, name).parse(text.lines(), _modified(status))
+        repaired.extend(text.repairs)
 
 
 def ingest_file(papers: Papers, path: Path, max_bytes: int, now: datetime, name: str | None = None) -> FileReport:
@@ -192,20 +199,23 @@ def _ingest(
         sha256, size = reading.fingerprint(file)
         if papers.ingested(sha256):
             return FileReport(shown(path), repeated=True)
-        kind = _format(file, name)
+        text = reading.Text(file, max_bytes)
+        kind = formats.chosen(text.head, name)
         described = DigestFile(shown(path.name), kind.NAME, size, sha256)
-        records = kind.parse(reading.lines(file), _modified(status))
+        records = kind.parse(text.lines(), _modified(status))
         counts: Counts | None = papers.add_file(described, good(records), lambda: count, now)
         if counts is None:
             return FileReport(shown(path), repeated=True)
     return FileReport(
-        shown(path), counts.papers, counts.new, counts.revised, counts.duplicate, bad=count, bad_records=tuple(bad)
+        shown(path),
+        counts.papers,
+        counts.new,
+        counts.revised,
+        counts.duplicate,
+        bad=count,
+        bad_records=tuple(bad),
+        repairs=tuple(text.repairs),
     )
-
-
-def _format(file: BufferedReader, name: str | None) -> formats.Format:
-    head = reading.head(file)
-    return formats.named(name) if name else formats.detect(head)
 
 
 @contextmanager

@@ -106,17 +106,21 @@ def search_url(title: str) -> str:
 
 
 def paper_links(paper: Paper, title: str, abstract: str) -> tuple[Link, ...]:
-    """Return the links of a paper, best first and each once: its own page or a search, then those in the abstract.
+    """Return the links of a paper, best first and each once: its own page or a search, PDF,
+    code and project page, then those in the abstract.
 
     `title` and `abstract` are the texts as shown.
     """
     own = paper_url(paper)
     links = [_link("Paper", own) if own else Link("Find", search_url(title), "Semantic Scholar, by title")]
     seen = {own}
-    for _, _, url in links_in(abstract):
-        if url not in seen:
-            seen.add(url)
-            links.append(_link("Code" if _host(url) in _CODE_HOSTS else "Link", url))
+    told = (("PDF", paper.pdf), ("Code", paper.code), ("Project", paper.project))
+    named = [(label, safe_url(url)) for label, url in told if url]
+    found = [("Code" if _host(url) in _CODE_HOSTS else "Link", url) for _, _, url in links_in(abstract)]
+    for label, address in (*named, *found):
+        if address and address not in seen:
+            seen.add(address)
+            links.append(_link(label, address))
     return tuple(links)
 
 

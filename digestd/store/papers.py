@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime
 from tempfile import SpooledTemporaryFile, gettempdir
-from typing import IO
+from typing import IO, Any
 
 from digestd.errors import StoreError
 from digestd.ingest import identity
@@ -18,6 +18,7 @@ from digestd.store.base import Counts, DigestFile
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 
+DETAILS = ("comments", "pdf", "code", "project", "other_ids")  # what a few records tell, in one column
 BATCH = 1_000  # papers read at a time by `all`
 SPOOL = 8_000_000  # bytes of a digest file's papers that are held in memory; a longer one goes through a temporary file
 
@@ -170,6 +171,7 @@ def stored(row: sqlite3.Row) -> StoredPaper:
         source=row["source"],
         version=row["version"],
         votes=row["votes"],
+        **_details(row["details"]),
     )
     return StoredPaper(row["pk"], row["revision"], from_ms(row["ingested_at"]), paper)
 
@@ -186,4 +188,12 @@ def _columns(paper: Paper) -> dict[str, object]:
         "source": paper.source,
         "version": paper.version,
         "votes": paper.votes,
+        "details": json.dumps({name: value for name in DETAILS if (value := getattr(paper, name))}, ensure_ascii=False),
     }
+
+
+def _details(text: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(text)
+    if "other_ids" in read:
+        read["other_ids"] = tuple(read["other_ids"])
+    return read

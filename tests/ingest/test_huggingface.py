@@ -19,7 +19,7 @@ from digestd.ingest.formats import huggingface_page
 from digestd.ingest.formats.huggingface_lines import day, is_prose, joined
 from digestd.model import BadRecord, Paper
 
-FOLDER = Path(__file__).with_name("huggingface")
+FOLDER = Path(__file__).with_name("formats") / "huggingface"
 SAMPLE = SEEDS.parents[2] / "shared" / "samples" / "huggingface-papers-llms.txt"
 TODAY = date(2026, 11, 23)
 HEAD = "new\n\nGet trending papers in your email inbox!\n\nSubscribe\n\nbyAK and the research community\n\nMay 19\n\n"

@@ -107,13 +107,13 @@ def test_file_that_takes_the_name_between_link_and_removal_stays(
 
 def test_half_a_file_is_not_blamed_while_the_other_half_arrives(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     path = drop(world, "a.jsonl", papers("One")[:-9])
-    real = stage._format
+    real = stage.formats.chosen
 
     def slow(*arguments: object) -> object:
         path.write_text(papers("One"))
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stage, "_format", slow)
+    monkeypatch.setattr(stage.formats, "chosen", slow)
     assert ingest(world) == []
     assert not world.settings.paths.quarantine.exists()
     monkeypatch.undo()

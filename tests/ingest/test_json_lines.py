@@ -27,6 +27,7 @@ RECORDS = [
     {"title": "Three}", "published": "2026-05-19", "url": "https://example.org/3"},
 ]
 WHOLE = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in RECORDS)
+LIMIT = 10**9
 HALF = r"it breaks off in the middle of line \d; it looks half-written"
 
 
@@ -50,9 +51,7 @@ def test_prefix_within_a_character_is_refused_as_half() -> None:
     content = WHOLE.encode()
     cut = content[: content.index("á".encode()) + 1]
     with pytest.raises(FileRefused, match=HALF):
-        list(reading.lines(io.BytesIO(cut)))
-    with pytest.raises(FileRefused, match="line 1 is not UTF-8 text: byte 0xc3 at column"):
-        list(reading.lines(io.BytesIO(cut + b"\n")))
+        list(reading.Text(io.BytesIO(cut), LIMIT).lines())
 
 
 @pytest.mark.parametrize(
@@ -135,8 +134,7 @@ def test_blank_lines_windows_ends_and_unknown_keys_are_passed_over() -> None:
         ('{"title": "x"}\n', True),
         ('\n  \n{"title": "x"}\n', True),
         ('nonsense\n{"id": 1}\n{"title": "x"}\n', True),
-        ("{bad\n" * 19 + '{"title": "x"}\n', True),
-        ("{bad\n" * 20 + '{"title": "x"}\n', False),
+        ("{bad\n" * 99 + '{"title": "x"}\n', True),
         ('{"id": "x", "title": "cut o', True),
         ('{"papers": []}\n', False),
         ('{"paper": "cut o', False),
@@ -174,15 +172,17 @@ def test_record_of_any_values_is_a_paper_that_round_trips_or_a_bad_record(
 def test_lines_of_a_disk_that_fails_are_refused_with_its_words() -> None:
     class Broken(io.BytesIO):
         def readline(self, size: int | None = -1, /) -> bytes:
-            raise OSError(5, "Input/output error")
+            if self.tell():
+                raise OSError(5, "Input/output error")
+            return super().readline(size)
 
     with pytest.raises(FileRefused, match="it cannot be read to its end: input/output error"):
-        list(reading.lines(Broken()))
+        list(reading.Text(Broken(b"one\ntwo\n"), LIMIT).lines())
 
 
 def test_head_of_a_long_file_ends_with_a_whole_line_or_character() -> None:
-    assert reading.head(io.BytesIO(b"ab\n" * 30_000)) == "ab\n" * (reading.HEAD // 3)
-    assert reading.head(io.BytesIO(b"x" + "é".encode() * 40_000)) == "x" + "é" * ((reading.HEAD - 1) // 2)
+    assert reading.Text(io.BytesIO(b"ab\n" * 30_000), LIMIT).head == "ab\n" * (reading.HEAD // 3)
+    assert reading.Text(io.BytesIO(b"x" + "é".encode() * 40_000), LIMIT).head == "x" + "é" * ((reading.HEAD - 1) // 2)
 
 
 def test_fingerprint_is_of_the_content_and_rewinds() -> None:

@@ -24,10 +24,10 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _HEAD = re.compile(
-    r"get trending papers in your email inbox|by\s*ak\s*and the research community|^\W*(daily|trending) papers\W*$"
-    r"|huggingface\.co/papers/",
-    re.IGNORECASE | re.MULTILINE,
+    r"get trending papers in your email inbox|by\s*ak\s*and the research community", re.IGNORECASE | re.MULTILINE
 )
+# Words that other pages have too; in a page whose papers stand in a table they say nothing.
+_HINT = re.compile(r"^\W*(daily|trending) papers\W*$|huggingface\.co/papers/", re.IGNORECASE | re.MULTILINE)
 # What stands on the page around its papers, and with each of them, in lower case.
 _SITE = frozenset({
     "new", "subscribe", "hugging face", "hugging face's logo",
@@ -95,8 +95,10 @@ class Piece:
 
 def is_head(head: str) -> bool:
     """Return whether the page's own lines stand among the first ones; a record that links to it is none of them."""
-    lines = (line.strip() for line in head.split("\n")[:HEAD_LINES])
-    return bool(_HEAD.search("\n".join(line for line in lines if not line.startswith(("{", "[{")))))
+    lines = [line.strip() for line in head.split("\n")[:HEAD_LINES]]
+    text = "\n".join(line for line in lines if not line.startswith(("{", "[{", "<")))
+    table = any(line.startswith("|") and line.endswith("|") and "](http" in line for line in lines)
+    return bool(_HEAD.search(text)) or (bool(_HINT.search(text)) and not table)
 
 
 def is_prose(text: str) -> bool:

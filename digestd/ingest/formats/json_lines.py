@@ -11,20 +11,27 @@ from datetime import date, datetime
 from typing import Any
 
 from digestd.ingest.identity import NotAPaper, bad_record, make_paper
+from digestd.ingest.json_records import keys
 from digestd.ingest.reading import half_written
 from digestd.match.text import clean
 from digestd.model import BadRecord, Paper
 
 NAME = "jsonl"
-TRIED = 20  # lines; that many bad records at the beginning are no JSON lines of ours
+MORE = ("votes", "comments", "pdf", "code", "project", "other_ids")  # keys that stand only where they say something
+FOREIGN = frozenset(
+    {"paper", "paperId", "externalIds", "summary", "collection", "authors_parsed", "data", "recommendedPapers"}
+)
 
 
 def recognise(head: str) -> bool:
-    """Return whether one of the first lines is an object with a title, or begins like one with a key of ours."""
-    first, *others = [line for line in head.split("\n") if line.strip()][:TRIED] or [""]
-    if any(isinstance(record := _object(line), dict) and "title" in record for line in (first, *others)):
+    """Return whether a line is an object with a title, or the first one begins like one with a key of ours."""
+    lines = [line.strip("\ufeff \t\r") for line in head.split("\n")]
+    objects = (record for line in lines if line.startswith("{") and isinstance(record := _object(line), dict))
+    if any("title" in record and not FOREIGN & record.keys() for record in objects):
         return True
-    return first.startswith("{") and isinstance(_object(first), str) and ('"title"' in first or '"id"' in first)
+    first = next(filter(None, lines), "")
+    cut = first.startswith("{") and isinstance(_object(first), str) and ('"title"' in first or '"id"' in first)
+    return cut and not FOREIGN & keys(first)
 
 
 def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
@@ -50,7 +57,7 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
 def paper(record: dict[str, Any]) -> Paper:
     """Return the paper of one record. Raises NotAPaper, naming the key that is wrong."""
     return make_paper(
-        ids=[text for text in (_text(record, "id"), _text(record, "url")) if text],
+        ids=[text for text in (_text(record, "id"), _text(record, "url"), *_texts(record, "other_ids")) if text],
         title=_text(record, "title") or "",
         authors=_texts(record, "authors"),
         abstract=_text(record, "abstract"),
@@ -60,12 +67,16 @@ def paper(record: dict[str, Any]) -> Paper:
         source=clean(_text(record, "source") or "") or NAME,
         version=_number(record, "version"),
         votes=_number(record, "votes"),
+        comments=_text(record, "comments"),
+        pdf=_text(record, "pdf"),
+        code=_text(record, "code"),
+        project=_text(record, "project"),
     )
 
 
 def dump(one: Paper) -> str:
     """Return a paper as a line, without the newline."""
-    record = {
+    record: dict[str, object] = {
         "id": one.id,
         "title": one.title,
         "authors": one.authors,
@@ -75,9 +86,21 @@ def dump(one: Paper) -> str:
         "categories": one.categories,
         "source": one.source,
         "version": one.version,
-        **({} if one.votes is None else {"votes": one.votes}),
     }
+    record |= {name: value for name in MORE if (value := getattr(one, name)) not in (None, ())}
     return json.dumps(record, ensure_ascii=False)
+
+
+def string(record: dict[str, Any], key: str) -> str:
+    """Return a text of foreign JSON, empty where there is none; a number is as good as its text."""
+    value = record.get(key)
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def number(record: dict[str, Any], key: str) -> int | None:
+    """Return a whole number from 0 of foreign JSON, None where there is none."""
+    value = record.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**31 else None
 
 
 def _object(line: str) -> dict[str, Any] | str:

@@ -103,7 +103,7 @@ ORDER BY e.edition, e.position
 
 -- name: revisions
 SELECT r.pk AS revision, p.pk, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
-       r.source, r.version, r.votes
+       r.source, r.version, r.votes, r.details
 FROM revision AS r JOIN paper AS p ON p.pk = r.paper
 WHERE r.pk IN (SELECT value FROM json_each(:pks))
 

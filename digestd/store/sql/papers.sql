@@ -13,7 +13,7 @@ WHERE pk = :pk
 
 -- name: by_key
 SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
-       r.source, r.version, r.votes
+       r.source, r.version, r.votes, r.details
 FROM paper_key AS k JOIN paper AS p ON p.pk = k.paper JOIN revision AS r ON r.pk = p.revision
 WHERE k.key = :key
 
@@ -22,9 +22,11 @@ SELECT key FROM paper_key WHERE paper = :paper
 
 -- name: insert_revision
 INSERT INTO revision
-    (paper, digest_file, id, title, authors, abstract, url, published, categories, source, version, votes)
+    (paper, digest_file, id, title, authors, abstract, url, published, categories, source, version, votes,
+     details)
 VALUES
-    (:paper, :file, :id, :title, :authors, :abstract, :url, :published, :categories, :source, :version, :votes)
+    (:paper, :file, :id, :title, :authors, :abstract, :url, :published, :categories, :source, :version, :votes,
+     :details)
 RETURNING pk
 
 -- name: next_pk
@@ -47,14 +49,14 @@ SELECT min(+pk) FROM paper WHERE ingested_at >= :since  -- the + lets it go by t
 
 -- name: between
 SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
-       r.source, r.version, r.votes
+       r.source, r.version, r.votes, r.details
 FROM paper AS p JOIN revision AS r ON r.pk = p.revision
 WHERE p.pk > :after AND p.pk <= :upto AND p.ingested_at >= :since
 ORDER BY p.pk
 
 -- name: by_title
 SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
-       r.source, r.version, r.votes
+       r.source, r.version, r.votes, r.details
 FROM paper AS p JOIN revision AS r ON r.pk = p.revision
 WHERE r.title LIKE :pattern ESCAPE '\'
 ORDER BY p.pk DESC LIMIT 10

@@ -57,7 +57,8 @@ CREATE TABLE revision (
     categories  TEXT NOT NULL,  -- JSON array
     source      TEXT NOT NULL,
     version     INTEGER,
-    votes       INTEGER
+    votes       INTEGER,
+    details     TEXT NOT NULL DEFAULT '{}'  -- JSON object: comments, links, other ids
 ) STRICT;
 CREATE INDEX revision_paper ON revision (paper);
 
