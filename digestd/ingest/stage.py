@@ -189,9 +189,8 @@ def _ingest(
                 count += 1
                 if count <= KEPT_BAD_RECORDS:
                     bad.append(record)
-        if not found:
-            first = f": line {bad[0].line}: {bad[0].reason}" if bad else ""
-            raise FileRefused(f"no paper was found in it{first}")
+        if bad and not found:  # a feed without entries is a day without papers
+            raise FileRefused(f"no paper was found in it: line {bad[0].line}: {bad[0].reason}")
         with suppress(FileNotFoundError):  # its name is gone, its content is whole
             still(path.resolve() if seen is None else path, status)
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from digestd.errors import FileRefused
 from digestd.ingest.formats import huggingface_lines as page
 from digestd.ingest.formats.huggingface_lines import Kind
 from digestd.ingest.identity import NotAPaper, bad_record, canonical_id, make_paper
@@ -50,7 +51,10 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
     reader = _Reader(modified)
     for block in page.blocks(lines):
         reader.read(block)
-    for draft in _once(reader.finish()):
+    drafts = _once(reader.finish())
+    if not drafts and not reader.bad:
+        raise FileRefused("no paper was found in it")
+    for draft in drafts:
         if not draft.abstract and not draft.ids:
             reader.bad.append(bad_record(draft.line, "a title without an abstract or a link", draft.title))
             continue
