@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: help setup demo test check lint types bench faults agree picture lock clean
+.PHONY: help setup demo test check lint types bench faults fuzz agree picture lock clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
@@ -46,6 +46,9 @@ faults: $(READY)  ## The long fault loops too; their results go into docs/reliab
 	rm -f .faults.jsonl
 	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or not faults' tests/faults
 	PYTHONPATH=tests $(BIN)/python -m support.reliability
+
+fuzz: $(READY)  ## Fuzz every format, SECONDS=60 each
+	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --seconds $(or $(SECONDS),60)
 
 picture: $(READY)  ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/picture.py

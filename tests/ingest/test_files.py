@@ -135,7 +135,7 @@ def test_huggingface_page_every_prefix_is_read_in_part_or_refused() -> None:
         try:
             records = parsed(whole[:length])
         except FileRefused as error:
-            assert "half-written" in str(error)
+            assert "half-written" in str(error) or "no paper was found" in str(error)
             continue
         for record in records:
             if isinstance(record, Paper):
