@@ -5,44 +5,26 @@ What must hold: the file is ingested once, stands in the inbox or in the archive
 
 from __future__ import annotations
 
-import asyncio
 import shutil
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from support.composed import addresses, write_people
-from support.fail_points import wait_for_tracer
 from support.history import check_history
 from support.office_files import configured
-from support.processes import RUN_LIMIT, digestd, run
+from support.processes import run
 from support.results import record
 from support.smtp_script import SmtpScript
+from support.tracing import needs_strace, traced
 from support.world import papers
 
 from digestd.store.open import SqliteStore
 
-pytestmark = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+pytestmark = needs_strace
 
 CALLS = ("pwrite64", "write", "fdatasync", "fsync", "ftruncate", "link", "linkat", "unlink", "rename", "mkdir")
 TITLES = ["A Robot", "A Second Robot"]
-
-
-@asynccontextmanager
-async def traced(config: Path, *options: str) -> AsyncIterator[int | None]:
-    """Run `publish` after `ingest` of the inbox under strace; yields how it ended."""
-    async with digestd(config, "run-once", fault=wait_for_tracer) as process:
-        strace = await asyncio.create_subprocess_exec(
-            "strace", "-f", "-qq", "-o", str(config.with_name("strace.log")), "-p", str(process.pid), *options,
-            stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        await asyncio.to_thread(process.join, RUN_LIMIT)
-        _, said = await strace.communicate()
-        if b"Operation not permitted" in said:
-            pytest.skip("strace may not trace here")
-        yield process.exitcode
 
 
 def prepared(folder: Path, port: int) -> Path:
@@ -58,8 +40,8 @@ async def steps(folder: Path) -> list[tuple[str, int]]:
     """Return every step of a clean run that is worth a kill: a system call and the how manieth it is."""
     async with SmtpScript() as relay:
         config = prepared(folder, relay.port)
-        async with traced(config, "-e", f"trace={','.join(CALLS)}") as status:
-            assert status == 0
+        status, said = await traced(config, "run-once", "-e", f"trace={','.join(CALLS)}")
+        assert status == 0, said
     counted: Counter[str] = Counter()
     found = []
     for line in (folder / "strace.log").read_text().splitlines():
@@ -75,8 +57,7 @@ async def killed_at(folder: Path, call: str, number: int) -> int:
     async with SmtpScript() as relay:
         config = prepared(folder, relay.port)
         inject = f"inject={call}:signal=KILL:when={number}"
-        async with traced(config, "-e", f"trace={call}", "-e", inject) as status:
-            pass
+        status, _ = await traced(config, "run-once", "-e", f"trace={call}", "-e", inject)
         await run(config, "run-once")
         store = SqliteStore(folder / "digestd.db")
         try:

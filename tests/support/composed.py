@@ -28,7 +28,9 @@ def write_people(folder: Path, people: int) -> None:
     (folder / "subscribers.toml").write_text("".join(reader(f"r{number}", "robot") for number in range(people)))
 
 
-def composed(folder: Path, relay: SmtpScript, people: int, *, connections: int = 4, smtp: str = "") -> Path:
+def composed(
+    folder: Path, relay: SmtpScript, people: int, *, connections: int = 4, smtp: str = "", more: str = ""
+) -> Path:
     """Compose an edition for each of the people. Returns the configuration."""
     write_people(folder, people)
     world = World(folder)
@@ -36,7 +38,7 @@ def composed(folder: Path, relay: SmtpScript, people: int, *, connections: int =
     world.drop(papers(TITLE))
     assert world.publish().editions == people
     world.close()
-    return configured(folder, relay.port, connections=connections, smtp=smtp)
+    return configured(folder, relay.port, connections=connections, smtp=smtp, more=more)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial, wraps
@@ -121,3 +122,54 @@ def _limit_files(count: int) -> None:
     used = len(list(Path("/proc/self/fd").iterdir()))
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (used + count, hard))
+
+
+def out_of_memory(spare: int) -> Fault:
+    """Let the process take so many more bytes of address space."""
+    return partial(_limit_memory, spare)
+
+
+def room_with_the_ballast(full: Path) -> Fault:
+    """Let the ballast that is given up be what makes room: then the file that says the disk is full goes."""
+    return partial(_replace, "digestd.store.disk:Disk.give_up_ballast", partial(_making_room, full))
+
+
+def blocked_log(until: Path) -> Fault:
+    """Let what the process says go into a pipe that is full, and that nobody reads until a file is there."""
+    return partial(_block_log, until)
+
+
+def _limit_memory(spare: int) -> None:
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (used + spare, hard))
+
+
+def _making_room(full: Path, real: Callable[..., bool]) -> Callable[..., bool]:
+    def wrapped(self: Any) -> bool:
+        given = real(self)
+        if given:
+            full.unlink(missing_ok=True)
+        return given
+
+    return wrapped
+
+
+def _block_log(until: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            os.write(writing, b"x" * 4096)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    os.dup2(writing, 1)
+    os.dup2(writing, 2)
+
+    def drain() -> None:
+        while not until.exists():
+            time.sleep(0.01)
+        while os.read(reading, 65536):
+            pass
+
+    threading.Thread(target=drain, daemon=True).start()
