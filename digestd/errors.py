@@ -71,6 +71,12 @@ class DeliveredElsewhere(StoreBusy):
     key = "delivered-elsewhere"
 
 
+class ServedElsewhere(StoreBusy):
+    """Another `serve` works on the store; one is enough."""
+
+    key = "served-elsewhere"
+
+
 class StoreFull(StoreError):
     """The disk has too little room for new work; it goes on by itself once there is room again."""
 

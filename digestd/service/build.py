@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import random
 import secrets
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from digestd.config import Dkim, Settings
 from digestd.deliver.courier import Relay, SmtpCourier
 from digestd.deliver.stage import Courier, Post
-from digestd.errors import ConfigError
+from digestd.errors import ConfigError, ServedElsewhere, StoreError
 from digestd.ingest.stage import Folders
 from digestd.model import Sender, Snapshot
 from digestd.publish.check import check_templates
@@ -57,6 +59,23 @@ def alert_rules(settings: Settings) -> AlertRules:
         group_interval=timedelta(seconds=schedule.alert_interval_seconds),
         per_day=schedule.alerts_per_day,
     )
+
+
+@contextmanager
+def only_service(settings: Settings) -> Iterator[None]:
+    """Be the one `serve` of this store; the system ends that when the process dies. Raises ServedElsewhere."""
+    database = settings.paths.database
+    try:
+        database.parent.mkdir(parents=True, exist_ok=True)
+        lock = database.with_name(f"{database.name}.service-lock").open("w")
+    except OSError as error:
+        raise StoreError(f"{error.filename}: cannot be opened: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServedElsewhere(f"{database}: another `digestd serve` works on this store; stop it first") from None
+        yield
 
 
 def sender(settings: Settings) -> Sender:

@@ -1,16 +1,17 @@
 """The daemon: stages that run side by side, each woken by a tick, by the stage before it, or by a new file.
 
-APScheduler only ticks; what is due lives in the store. One stage failing does not stop the others. SIGTERM ends
-the round in hand and then the program, SIGHUP reads configuration, people and templates again; a reload that
-fails changes nothing and is said.
+APScheduler only ticks; what is due lives in the store. One stage failing does not stop the others. SIGTERM ends the
+round in hand and then the program. SIGHUP, or a change of the files, reads configuration, people and templates again:
+all of it is taken over as one, or nothing, and that is said.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
-from collections.abc import Awaitable, Callable
+import time
 from datetime import UTC
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,16 +22,21 @@ from watchfiles import awatch
 
 from digestd.config import Settings, load
 from digestd.deliver.policy import relay_pause
-from digestd.errors import DeliveredElsewhere, DigestdError, StoreFailed, StoreUnusable
-from digestd.model import Snapshot
+from digestd.errors import DeliveredElsewhere, DigestdError
+from digestd.model import Outcome, Snapshot
 from digestd.service import build
 from digestd.service.logs import log_file, log_outcome, log_people, log_trouble
-from digestd.service.rounds import Clock, Rounds
-from digestd.store.base import Store
+from digestd.service.notify import Notifier, handed_over
+from digestd.service.reload import Watcher, prepare
+from digestd.service.rounds import Clock, People, Rounds
+from digestd.service.stages import Stage
+from digestd.service.standing import Standing
+from digestd.store.base import Claim, Store
 from digestd.web.app import application
 from digestd.web.server import serve_web
 
 STOP_LIMIT = 30.0  # seconds for the messages on their way; systemd's own limit is 90
+STEP = 60.0  # seconds that a clock is set by before anything is done about it
 
 log = structlog.get_logger("digestd")
 
@@ -38,11 +44,11 @@ log = structlog.get_logger("digestd")
 def serve(config: Path, clock: Clock = build.utc_now, stop_limit: float = STOP_LIMIT) -> None:
     """Run until SIGTERM or SIGINT, and then at most about `stop_limit` seconds longer.
 
-    Raises DigestdError when the configuration, a template or the store cannot be used.
+    Raises DigestdError when the configuration, a template or the store cannot be used, or another `serve` uses it.
     """
     settings = load(config)
     snapshot = build.checked_snapshot(settings)
-    with contextlib.closing(build.store(settings)) as store:
+    with build.only_service(settings), contextlib.closing(build.store(settings)) as store:
         daemon = Daemon(config, Rounds(settings, store, clock, snapshot), stop_limit)
         with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
             runner.run(daemon.run())
@@ -56,23 +62,34 @@ class Daemon:
         self._rounds = rounds
         self._stop_limit = stop_limit
         self._stop = asyncio.Event()
-        self._new_files = asyncio.Event()
-        self._new_papers = asyncio.Event()
-        self._new_editions = asyncio.Event()
-        self._new_settings = asyncio.Event()
+        self._ingests = Stage("ingest", self._ingest)
+        self._publishes = Stage("publish", self._publish)
+        self._delivers = Stage("deliver", self._deliver)
+        self._reloads = Stage("reload", self._reload)
+        self._stages = (self._ingests, self._publishes, self._delivers, self._reloads)
+        self._standing = Standing(rounds.store, self._stages, Notifier.of(os.environ))
+        self._watcher = Watcher(config, rounds.settings)
+        self._rewatch = asyncio.Event()
+        self._may_begin = asyncio.Event()  # not while a reload switches: no stage begins with half of it
+        self._may_begin.set()
+        self._publishing = asyncio.Lock()
+        self._new_relay = asyncio.Event()
         self._parts: list[asyncio.Task[None]] = []
         self._relay_failures = 0
         self._relay_rests_until = 0.0
+        self._drift = 0.0
+        self._has_stepped_back = False
 
     async def run(self) -> None:
         """Run every stage until asked to stop. Raises DigestdError when inbox, people or web port cannot be used."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._told_to_end)
-        loop.add_signal_handler(signal.SIGHUP, self._new_settings.set)
+        loop.add_signal_handler(signal.SIGHUP, self._reloads.wake.set)
         settings = self._rounds.settings
         _make_folder(settings.paths.inbox)
-        log_people(await asyncio.to_thread(self._rounds.sync_people))
+        self._take_people(await asyncio.to_thread(self._rounds.sync_people))
+        self._drift = self._rounds.clock().timestamp() - time.monotonic()
         scheduler = AsyncIOScheduler(timezone=UTC)
         scheduler.add_job(
             self._tick,
@@ -83,21 +100,22 @@ class Daemon:
             max_instances=1,
         )
         scheduler.start()
-        self._tick()
-        log.info("serving", inbox=str(settings.paths.inbox), relay=_relay(settings))
+        self._wake()
         for part in (
-            self._stage("ingest", self._ingest, self._new_files),
-            self._stage("publish", self._publish, self._new_papers),
-            self._stage("deliver", self._deliver, self._new_editions),
-            self._stage("reload", self._reload, self._new_settings),
-            self._watch(settings.paths.inbox),
+            *(stage.run(self._stop) for stage in self._stages),
+            self._watch_inbox(settings.paths.inbox),
+            self._watch_sources(),
             self._serve_web(),
+            self._standing.keep(self._stop),
         ):
             self._parts.append(asyncio.create_task(part))
             self._parts[-1].add_done_callback(self._ended)
+        log.info("serving", inbox=str(settings.paths.inbox), relay=_relay(settings))
+        self._standing.ready()
         await self._stop.wait()
         scheduler.shutdown(wait=False)
         log.info("stopping")
+        self._standing.stopping()
         _, late = await asyncio.wait(self._parts, timeout=self._stop_limit)
         for task in late:
             task.cancel()
@@ -110,8 +128,9 @@ class Daemon:
     def stop(self) -> None:
         """Ask the daemon to end: what is on its way is finished, nothing new is begun."""
         self._stop.set()
-        self._new_settings.set()
-        self._tick()
+        for event in (self._reloads.wake, self._rewatch, self._new_relay, self._may_begin):
+            event.set()
+        self._wake()
 
     def _told_to_end(self) -> None:
         """Stop; who asks a second time does not want to wait."""
@@ -125,28 +144,24 @@ class Daemon:
         if not part.cancelled() and part.exception():
             self.stop()
 
-    def _tick(self) -> None:
-        for wake in (self._new_files, self._new_papers, self._new_editions):
-            wake.set()
+    def _wake(self) -> None:
+        for stage in (self._ingests, self._publishes, self._delivers):
+            stage.wake.set()
 
-    async def _stage(self, name: str, work: Callable[[], Awaitable[None]], wake: asyncio.Event) -> None:
-        while True:
-            await wake.wait()
-            wake.clear()
-            if self._stop.is_set():
-                return
-            try:
-                await work()
-            except (StoreFailed, StoreUnusable):
-                raise  # nothing done with this store can be trusted: end, and let the next start look at it
-            except DigestdError as error:
-                log.error("stage-failed", stage=name, error=error.key, reason=str(error))
-            except Exception:
-                log.exception("stage-failed", stage=name, error="unexpected")
+    def _tick(self) -> None:
+        drift = self._rounds.clock().timestamp() - time.monotonic()
+        step, self._drift = drift - self._drift, drift
+        if abs(step) > STEP:
+            log.warning("clock-stepped", seconds=round(step))
+        self._has_stepped_back |= step < -STEP
+        if self._watcher.looks_changed():  # seen at the latest now, where a folder cannot be watched
+            self._rewatch.set()
+        self._wake()
 
     async def _ingest(self) -> None:
+        await self._may_begin.wait()
         if await asyncio.to_thread(self._ingest_files):
-            self._new_papers.set()
+            self._publishes.wake.set()
 
     def _ingest_files(self) -> bool:
         """Take the files of the inbox one by one, until asked to stop. Returns whether there is anything new."""
@@ -154,66 +169,139 @@ class Daemon:
         with contextlib.closing(self._rounds.ingest()) as reports:
             for report in reports:
                 log_file(report)
+                self._standing.file(report)
+                self._ingests.progress()
                 news |= report.new > 0
                 if self._stop.is_set():
                     break
         return news
 
     async def _publish(self) -> None:
-        report = await asyncio.to_thread(self._rounds.publish, stop=self._stop.is_set)
+        async with self._publishing:
+            await self._may_begin.wait()
+            rounds = self._rounds
+            if self._has_stepped_back:
+                await asyncio.to_thread(rounds.realign, stepped_back=True)
+                self._has_stepped_back = False
+            report = await asyncio.to_thread(rounds.publish, lambda _: self._publishes.progress(), self._yields)
         if report.editions:
             log.info("published", editions=report.editions, papers=report.papers)
-            self._new_editions.set()
+            self._standing.published(report)
+            self._delivers.wake.set()
+        coming = await asyncio.to_thread(rounds.next_due)
+        if coming is not None and coming.total_seconds() < rounds.settings.schedule.tick_seconds:
+            loop = asyncio.get_running_loop()
+            loop.call_later(coming.total_seconds() + 0.005, self._publishes.wake.set)
+
+    def _yields(self) -> bool:
+        """Return whether publishing is to leave the rest for later: the end is near, or a reload waits."""
+        return self._stop.is_set() or not self._may_begin.is_set()
 
     async def _deliver(self) -> None:
         loop = asyncio.get_running_loop()
-        if loop.time() < self._relay_rests_until:
+        await self._may_begin.wait()
+        rounds = self._rounds
+        if loop.time() < self._relay_rests_until or not await asyncio.to_thread(rounds.has_mail):
+            return
+        self._new_relay = asyncio.Event()
+        if self._stop.is_set():
             return
         try:
-            report = await self._rounds.deliver(stop=self._stop, settled=log_outcome)
+            report = await rounds.deliver(stop=self._new_relay, settled=self._settled)
         except DeliveredElsewhere:
             log.info("delivered-elsewhere")
             return
         if report.trouble is None:
             self._relay_failures = 0
+            self._standing.relay = None
             return
         self._relay_failures += 1
         pause = relay_pause(self._relay_failures, report.trouble).total_seconds()
         self._relay_rests_until = loop.time() + pause
-        loop.call_later(pause, self._new_editions.set)
+        loop.call_later(pause, self._delivers.wake.set)
+        self._standing.relay = report.trouble.reply
         log_trouble(report, pause)
 
-    async def _reload(self) -> None:
-        """Take over a changed configuration, templates and people; all of it, or nothing when it cannot be used."""
-        old = self._rounds
-        try:
-            settings = await asyncio.to_thread(load, self._config)
-            snapshot = await asyncio.to_thread(build.checked_snapshot, settings)
-        except DigestdError as error:
-            for line in str(error).splitlines():
-                log.error("reload-refused", reason=line)
-            return
-        if _fixed(settings) != _fixed(old.settings):
-            log.warning(
-                "restart-needed", reason="another folder, database, tick or web port is taken over by a restart"
-            )
-        rounds = Rounds(_within(old.settings, settings), old.store, old.clock, snapshot, old.warm)
-        log_people(await asyncio.to_thread(rounds.sync_people))
-        self._rounds = rounds
-        self._relay_failures, self._relay_rests_until = 0, 0.0  # it may be another relay
-        log.info("reloaded", config=str(self._config), relay=_relay(settings))
-        self._tick()
+    def _settled(self, claim: Claim, outcome: Outcome) -> None:
+        log_outcome(claim, outcome)
+        self._standing.settled(outcome)
+        self._delivers.progress()
 
-    async def _watch(self, inbox: Path) -> None:
+    async def _reload(self) -> None:
+        """Take over a changed configuration, templates and people; all of it, or nothing when it cannot be used.
+
+        Rounds in hand end with what they began with. A publishing that would go on for long leaves the rest to the
+        new configuration, and so does a delivery when the relay is another one.
+        """
+        old = self._rounds
+        self._standing.reloading()
+        await asyncio.to_thread(self._watcher.taken, old.settings)
+        try:
+            try:
+                rounds, is_more = await asyncio.to_thread(prepare, self._config, old)
+            except DigestdError as error:
+                self._standing.reloaded(str(error))
+                for line in str(error).splitlines():
+                    log.error("reload-refused", reason=line)
+                return
+            self._may_begin.clear()
+            try:
+                async with self._publishing:
+                    people = await asyncio.to_thread(rounds.sync_people)
+                    self._rounds = rounds
+            finally:
+                self._may_begin.set()
+            await asyncio.to_thread(self._watcher.follow, rounds.settings)
+            self._standing.reloaded(None)
+            self._take_people(people)
+            if is_more:
+                log.warning(
+                    "restart-needed", reason="another folder, database, tick or web port is taken over by a restart"
+                )
+            if rounds.settings.smtp != old.settings.smtp:
+                self._relay_failures, self._relay_rests_until = 0, 0.0
+                self._new_relay.set()
+            log.info("reloaded", config=str(self._config), relay=_relay(rounds.settings))
+            self._rewatch.set()
+            self._wake()
+        finally:
+            self._standing.ready()
+
+    def _take_people(self, people: People) -> None:
+        log_people(people)
+        self._standing.problems = people.problems
+
+    async def _watch_inbox(self, inbox: Path) -> None:
         """Wake the ingest stage when a file arrives; where watching fails, the tick finds it."""
         settle = self._rounds.settings.ingest.settle_seconds
         loop = asyncio.get_running_loop()
         try:
             async for _ in awatch(inbox, stop_event=self._stop, recursive=False, debounce=100, step=50):
-                self._new_files.set()
-                loop.call_later(settle + 0.05, self._new_files.set)
+                self._ingests.wake.set()
+                loop.call_later(settle + 0.05, self._ingests.wake.set)
         except (OSError, RuntimeError) as error:  # no such folder any more, or no watches left in the kernel
-            log.warning("watch-failed", inbox=str(inbox), reason=str(error))
+            log.warning("watch-failed", folder=str(inbox), reason=str(error))
+
+    async def _watch_sources(self) -> None:
+        """Wake the reload stage when the configuration's files have changed and rest."""
+        while not self._stop.is_set():
+            self._rewatch.clear()  # first: whatever sets it from here on ends the watching below at once
+            if await self._watcher.changed():
+                self._reloads.wake.set()
+            if self._stop.is_set():
+                return
+            try:
+                folders = self._watcher.sources.folders()
+                async for _ in awatch(
+                    *folders,
+                    watch_filter=lambda _, path: path.endswith((".toml", ".j2", ".css")),
+                    stop_event=self._rewatch,
+                    recursive=False,
+                ):
+                    break
+            except (OSError, RuntimeError) as error:
+                log.warning("watch-failed", folder=str(self._config.parent), reason=str(error))
+                await self._rewatch.wait()
 
     def _snapshot(self) -> Snapshot:
         """Return the templates and the sender in use, also after a reload."""
@@ -221,14 +309,14 @@ class Daemon:
 
     def _signed_up(self) -> None:
         """Wake what has something to do for somebody who signed up: a letter to send, a first issue to compose."""
-        self._new_editions.set()
-        self._new_papers.set()
+        self._delivers.wake.set()
+        self._publishes.wake.set()
 
     async def _serve_web(self) -> None:
         """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""
         settings, store = self._rounds.settings, self._rounds.store
-        host, port = settings.web.host, settings.web.port
-        if port is None:
+        host, port, given = settings.web.host, settings.web.port, handed_over(os.environ)
+        if port is None and given is None:
             return
         app = application(
             store,
@@ -236,19 +324,13 @@ class Daemon:
             urlsplit(settings.mail.public_url).path,
             opening=build.opening(settings, self._snapshot, self._signed_up),
             templates=await asyncio.to_thread(build.pages, settings),
+            probes=self._standing.probes(),
         )
-        await serve_web(app, host, port, self._stop, lambda bound: log.info("web-serving", host=host, port=bound))
 
+        def ready(bound: int) -> None:
+            log.info("web-serving", host=host, port=bound)
 
-def _fixed(settings: Settings) -> object:
-    """Return what stays as it is until a restart: it is in use by what was opened with it."""
-    return settings.paths.model_copy(update={"templates": None}), settings.schedule.tick_seconds, settings.web
-
-
-def _within(old: Settings, new: Settings) -> Settings:
-    """Return the new settings with the folders and the database that are open."""
-    paths = old.paths.model_copy(update={"templates": new.paths.templates})
-    return new.model_copy(update={"paths": paths})
+        await serve_web(app, host, port or 0, self._stop, ready, given)
 
 
 def _make_folder(inbox: Path) -> None:

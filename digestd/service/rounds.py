@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from digestd.config import Settings
+from digestd.deliver.policy import LONGEST_WAIT
 from digestd.deliver.stage import DeliverReport, deliver
 from digestd.errors import DigestdError
 from digestd.ingest.stage import FileReport, ingest_inbox
@@ -57,6 +58,20 @@ class Rounds:
             place = error.filename2 or error.filename or self.settings.paths.inbox
             raise DigestdError(f"{place}: {(error.strerror or str(error)).lower()}") from error
 
+    def realign(self, *, stepped_back: bool = False) -> int:
+        """Put right what a clock left that ran ahead, as `Editions.realign` does."""
+        return self.store.editions.realign(self.clock(), stepped_back=stepped_back)
+
+    def next_due(self) -> timedelta | None:
+        """Return how long it is until something is due; None when nothing is to come."""
+        now = self.clock()
+        coming = self.store.editions.next_due(now)
+        return coming - now if coming else None
+
+    def has_mail(self) -> bool:
+        """Return whether `deliver` would find anything to do."""
+        return self.store.outbox.has_work(self.clock(), LONGEST_WAIT)
+
     def publish(
         self, progress: Callable[[int], None] | None = None, stop: Callable[[], bool] | None = None
     ) -> PublishReport:
@@ -66,6 +81,7 @@ class Rounds:
         """
         now = self.clock()
         self.store.subscribers.wake(now)
+        self.realign()
         if self.store.papers.newest() == 0:
             return PublishReport()
         snapshot = self.snapshot or build.checked_snapshot(self.settings)

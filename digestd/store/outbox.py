@@ -84,6 +84,11 @@ class SqliteOutbox:
             lambda connection: connection.execute(self._sql["bring_forward"], values)
         ).rowcount
 
+    def has_work(self, now: datetime, longest: timedelta) -> bool:
+        with self._connections.read() as connection:
+            bounds = {"now": to_ms(now), "latest": to_ms(now + longest)}
+            return bool(connection.execute(self._sql["has_work"], bounds).fetchone()[0])
+
     def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:
         bounds = {"owner": owner, "now": to_ms(now), "limit": limit}
         token = None

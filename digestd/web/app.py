@@ -7,7 +7,7 @@ redirect. The token in the address is the only key, so it is neither logged nor 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -52,16 +52,18 @@ def application(
     *,
     opening: Opening | None = None,
     templates: Mapping[str, str] | None = None,
+    probes: Sequence[Route] = (),
 ) -> Starlette:
     """Return the web application over a store.
 
     `root_path` is the path of `mail.public_url` (`/papers`), for a proxy that hands it on; one that takes it
-    away needs nothing. Without an `opening` nobody can sign up. `templates` are digestd's own unless given. Raises
-    TemplateError when one of them cannot be used.
+    away needs nothing. Without an `opening` nobody can sign up. `templates` are digestd's own unless given. `probes`
+    are asked before its own routes. Raises TemplateError when one of the templates cannot be used.
     """
     pages = _Pages(store, clock, Renderer(web_templates(None) if templates is None else templates))
     app = Starlette(
         routes=[
+            *probes,
             *(pages.signups(opening).routes() if opening else ()),
             Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
             Route("/healthz", pages.health, methods=["GET"]),

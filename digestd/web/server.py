@@ -26,12 +26,18 @@ class _Server(uvicorn.Server):
 
 
 async def serve_web(
-    app: ASGIApp, host: str, port: int, stop: asyncio.Event, ready: Callable[[int], None] | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    stop: asyncio.Event,
+    ready: Callable[[int], None] | None = None,
+    given: socket.socket | None = None,
 ) -> None:
     """Serve `app` until `stop` is set, then end within about a second and a half.
 
     `host` is an address or a name of this machine, `port` may be 0 for any free one; `ready` is told the port once
-    connections are taken. Raises ConfigError when it cannot listen there.
+    connections are taken. A listening socket that was `given` takes the place of both. Raises ConfigError when it
+    cannot listen there.
     """
     config = uvicorn.Config(
         app,
@@ -46,13 +52,14 @@ async def serve_web(
         limit_concurrency=CONNECTIONS,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    with contextlib.closing(_listener(host, port)) as listener:
+    with contextlib.closing(given or _listener(host, port)) as listener:
         server = _Server(config)
         serving = asyncio.create_task(server.serve([listener]))
         stopping = asyncio.create_task(stop.wait())
         try:
             if ready is not None:
-                ready(listener.getsockname()[1])
+                name = listener.getsockname()
+                ready(name[1] if isinstance(name, tuple) else 0)  # a socket of systemd may be one of the file system
             await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         finally:
             server.should_exit = True

@@ -102,6 +102,9 @@ class Outbox(Protocol):
         Returns how many did.
         """
 
+    def has_work(self, now: datetime, longest: timedelta) -> bool:
+        """Return whether a run would find work: something ready, left by a crash, or waiting by a wrong clock."""
+
     def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:
         """Claim up to `limit` ready editions whose time has come, and count the attempt.
 

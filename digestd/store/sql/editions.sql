@@ -29,7 +29,8 @@ SELECT pk, email, name, timezone, quiet_hours FROM subscriber WHERE pk = :pk
 SELECT min(due_at) FROM progress WHERE wanted = 1 AND due_at > :after
 
 -- name: alerts_since
-SELECT count(*) FROM edition WHERE subscriber = :subscriber AND cadence = 'immediate' AND composed_at >= :since
+SELECT count(*) FROM edition
+WHERE subscriber = :subscriber AND cadence = 'immediate' AND kind = 'digest' AND composed_at >= :since
 
 -- name: is_ahead
 SELECT EXISTS (SELECT 1 FROM progress WHERE wanted = 1 AND due_at > :latest)

@@ -12,6 +12,13 @@ WHERE state = 'claimed' AND claimed_by IS NOT :owner
 -- name: bring_forward
 UPDATE outbox SET not_before = :now, changed_at = :now WHERE state = 'ready' AND not_before > :latest
 
+-- name: has_work
+SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
+               JOIN subscriber AS s ON s.pk = e.subscriber
+               WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state NOT IN ('paused', 'pending') OR e.kind = 'confirm'))
+    OR EXISTS (SELECT 1 FROM outbox WHERE state = 'claimed') OR EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')
+    OR EXISTS (SELECT 1 FROM outbox WHERE state = 'ready' AND not_before > :latest)
+
 -- A question whether to subscribe goes to those who are not active, but to nobody who said since not to be asked.
 -- name: unwanted
 UPDATE outbox SET state = 'cancelled', reason = :reason, claimed_by = NULL, changed_at = :now
