@@ -22,6 +22,7 @@ COMMANDS = MappingProxyType(
         "parse": ("papers", "papers of digest files as JSON lines; nothing is stored"),
         "search": ("papers", "papers that a query hits"),
         "why": ("explain", "why a paper was, or was not, sent to a person"),
+        "backtest": ("backtest", "what a profile would have sent over the past days"),
         "ingest": ("pipeline", "ingest digest files now"),
         "publish": ("pipeline", "compose what is due"),
         "deliver": ("pipeline", "empty the outbox once"),

@@ -6,6 +6,7 @@ column; what it concerns keeps its last good version in the store.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -107,6 +108,16 @@ def read_people(path: Path, settings: Settings) -> Reading:
     return reader.result()
 
 
+def read_profiles(path: Path, settings: Settings) -> tuple[tuple[Profile, ...], tuple[str, ...]]:
+    """Return the profiles of a file, and the problems: all those of a subscribers file, or one that stands alone.
+
+    A file that is a profile has `queries` or `alert` at its top; without a name it gets that of the file.
+    """
+    reader = _Reader(settings)
+    reader.read_profiles(path)
+    return reader.profiles(), reader.result().problems
+
+
 class _Reader:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -115,6 +126,7 @@ class _Reader:
         self._refused_people: set[str] = set()
         self._complete = True
         self._problems: list[str] = []
+        self._alone: list[Profile] = []
 
     def result(self) -> Reading:
         """Return what all files say."""
@@ -122,6 +134,24 @@ class _Reader:
             tuple(self._people.values()), self._refused_profiles, frozenset(self._refused_people), self._complete
         )
         return Reading(roster, tuple(self._problems))
+
+    def profiles(self) -> tuple[Profile, ...]:
+        """Return the profiles that were taken, whoever has them."""
+        return (*self._alone, *(profile for person in self._people.values() for profile in person.profiles))
+
+    def read_profiles(self, file: Path) -> None:
+        """Take over a profile that stands alone, or what a subscribers file says."""
+        try:
+            values, places = read_toml(file)
+        except ConfigError as error:
+            self.miss(str(error))
+            return
+        if not values.keys() & {"queries", "alert"}:
+            self.read(file)
+            return
+        with suppress(_Refused):
+            named = {"name": file.stem, **values}
+            self._alone.append(self._profile(file, places, (), named, self._settings.schedule.timezone, None))
 
     def miss(self, problem: str) -> None:
         """Note that people may stand where they could not be read."""

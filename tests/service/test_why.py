@@ -56,8 +56,13 @@ def test_why_of_a_paper_that_was_sent_names_edition_place_and_ledger(room: Store
     lines = list(told.sentences())
     assert lines[0] == told.conclusion
     assert lines[1:3] == ["\nAgents (daily) matches, score 2", "  yes  agent: title +2.00"]
-    assert lines[3].startswith(f"\nEdition {edition[:12]} (daily:2026-11-23) is sent")
-    assert lines[4] == "  2026-11-23 10:00:00 attempt 1: sent 250 queued"
+    assert lines[3:6] == [
+        "\nIt stood there by 2.00 (docs/matching.md)",
+        "  agent: 2.00 × rarity 1.00, it hits 1 of 1 papers",
+        "  all × 1.00 for votes and freshness",
+    ]
+    assert lines[6].startswith(f"\nEdition {edition[:12]} (daily:2026-11-23) is sent")
+    assert lines[7] == "  2026-11-23 10:00:00 attempt 1: sent 250 queued"
 
 
 def test_why_of_a_paper_past_the_cap_says_that_it_is_a_title(room: StoreRoom) -> None:
@@ -67,21 +72,58 @@ def test_why_of_a_paper_past_the_cap_says_that_it_is_a_title(room: StoreRoom) ->
     assert "by its title, past the profile's cap; that edition is ready" in _ask(room).conclusion
 
 
-def test_why_of_a_paper_past_the_titles_too_says_what_may_be(room: StoreRoom) -> None:
+def test_why_of_a_paper_past_the_titles_too_says_how_many_there_were(room: StoreRoom) -> None:
     room.ingest([work(1), *(work(number, abstract="agent") for number in range(2, MAX_TITLES + 3))])
     room.subscribe(ADA, replace(DAILY, max_papers=1))
     room.publish()
     told = _ask(room)
-    assert told.conclusion.startswith("It matches now, but was not sent: when its issue was composed the profile was")
+    assert told.conclusion == (
+        "It matches now, but was not sent: in daily:2026-11-23 it stood past the cap and past the list of titles:"
+        f" {MAX_TITLES + 2} papers matched, {MAX_TITLES + 1} were named."
+    )
     assert (told.entry, told.edition, told.ledger) == (None, None, ())
 
 
-def test_why_of_a_paper_that_only_the_changed_profile_wants_says_what_may_be(room: StoreRoom) -> None:
+def test_why_of_a_paper_that_only_the_changed_profile_wants_says_so(room: StoreRoom) -> None:
+    room.ingest([work(1), work(2, "robot")])
+    room.subscribe(ADA, profile("Agents", "robot"))
+    room.publish()
+    room.subscribe(ADA, profile("Agents", "agent"))
+    assert _ask(room).conclusion == (
+        "It matches now, but was not sent: the profile was another one when daily:2026-11-23 was composed,"
+        " and did not match it."
+    )
+
+
+def test_why_of_a_paper_after_which_no_edition_was_composed_says_so(room: StoreRoom) -> None:
     room.ingest([work(1)])
     room.subscribe(ADA, profile("Agents", "robot"))
     room.publish()
     room.subscribe(ADA, profile("Agents", "agent"))
-    assert _ask(room).conclusion.startswith("It matches now, but was not sent: when its issue was composed")
+    assert "but was not sent: no edition was composed after it came: the profile was another" in _ask(room).conclusion
+
+
+def test_why_of_a_near_copy_names_the_card_it_is_folded_into(room: StoreRoom) -> None:
+    abstract = " ".join(f"agent{number} in a sentence" for number in range(12))
+    room.ingest([work(1, "agent", abstract=abstract), work(2, "no", abstract=abstract + " agent."), work(3, "agents")])
+    room.subscribe(ADA, DAILY)
+    room.publish()
+    folded = "folded as a near-copy into the card of “no 2”" if "as a card" in _ask(room, 2).conclusion else ""
+    assert folded or "folded as a near-copy into the card of “agent 1”" in _ask(room, 2).conclusion
+
+
+def test_why_tells_what_the_place_in_the_edition_went_by(room: StoreRoom) -> None:
+    fresh = {"published": MONDAY.date(), "votes": 9}
+    room.ingest([work(1, "robot agent", **fresh), *(work(number) for number in range(2, 11))])
+    room.subscribe(ADA, profile("Agents", "agent", "robot"))
+    room.publish()
+    lines = list(_ask(room).sentences())
+    start = lines.index("\nIt stood there by 6.75 (docs/matching.md)")
+    assert lines[start + 1 : start + 4] == [
+        "  agent: 2.00 × rarity 1.00, it hits 10 of 10 papers",
+        "  robot: 2.00 × rarity 1.60, it hits 1 of 10 papers",
+        "  all × 1.30 for votes and freshness",
+    ]
 
 
 def test_why_without_a_profile_says_so(room: StoreRoom) -> None:
@@ -106,7 +148,7 @@ def test_why_of_an_excluded_paper_names_the_exclusion_and_the_score(room: StoreR
     room.ingest([work(1, "survey agent")])
     room.subscribe(ADA, replace(DAILY, exclude=("medical", "title:survey")))
     told = _ask(room)
-    assert told.conclusion == "It was not sent: no profile matches it."
+    assert told.conclusion == "It was not sent: the exclusion title:survey of Agents leaves it out."
     assert list(told.sentences())[1:] == [
         "\nAgents (daily) does not match, score 2",
         "  yes  agent: title +2.00",
@@ -118,7 +160,7 @@ def test_why_of_a_paper_below_min_score_says_how_far(room: StoreRoom) -> None:
     room.ingest([Paper(work(1).id, "Robots", abstract="an agent")])
     room.subscribe(ADA, replace(DAILY, min_score=2.5))
     told = _ask(room)
-    assert told.conclusion == "It was not sent: no profile matches it."
+    assert told.conclusion == "It was not sent: its score of 1 is below the min_score of Agents, 2.5."
     assert list(told.sentences())[-1] == "  below the profile's min_score of 2.5"
 
 

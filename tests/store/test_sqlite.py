@@ -162,7 +162,7 @@ def test_store_announces_a_paper_to_a_person_once(world: World) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("noun", ["papers", "subscribers", "editions", "alerts", "outbox"])
+@pytest.mark.parametrize("noun", ["papers", "subscribers", "editions", "alerts", "sections", "outbox"])
 def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> None:
     SqliteStore(tmp_path / "a.db").close()
     connection = sqlite3.connect(tmp_path / "a.db")

@@ -13,6 +13,7 @@ from digestd.store.base.alerts import Alerts, Waiting
 from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Papers
+from digestd.store.base.sections import PlacedSection, Sections
 from digestd.store.base.signups import Asked, Limits, Signup, Signups
 from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers, SyncReport
 
@@ -33,8 +34,10 @@ __all__ = [
     "Outbox",
     "OutboxRow",
     "Papers",
+    "PlacedSection",
     "Roster",
     "Saved",
+    "Sections",
     "Signup",
     "Signups",
     "Store",
@@ -64,6 +67,10 @@ class Store(Protocol):
     @property
     def alerts(self) -> Alerts:
         """The immediate profiles."""
+
+    @property
+    def sections(self) -> Sections:
+        """The parts of editions."""
 
     @property
     def outbox(self) -> Outbox:
