@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, time
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ def _plain(value: Any) -> Any:
         return value.value
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds")
-    if isinstance(value, date | Path):
+    if isinstance(value, date | time | Path):
         return str(value)
     if isinstance(value, dict):
         return {str(key): _plain(one) for key, one in value.items()}
