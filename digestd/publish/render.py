@@ -113,6 +113,8 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
         "sender": clean(snapshot.sender.from_name) or clean(snapshot.sender.from_address),
         "contact": clean(snapshot.sender.reply_to),
         "unsubscribe_url": by_web or by_mail,
+        "preferences_url": f"{by_web}/preferences" if by_web else "",
+        "online_url": f"{by_web}/editions/{edition.id}" if by_web else "",
     }
     cards: list[Card] = []
     sections = _numbered([_view(ready, section, edition.id, cards) for section in edition.sections])

@@ -11,6 +11,7 @@ from digestd.store.editions import SqliteEditions
 from digestd.store.guard import refuse_what_is_not_whole, was_left_behind
 from digestd.store.outbox import SqliteOutbox
 from digestd.store.papers import SqlitePapers
+from digestd.store.readers import SqliteReaders
 from digestd.store.sections import SqliteSections
 from digestd.store.signups import SqliteSignups
 from digestd.store.sqlite import BUSY_TIMEOUT, Connections
@@ -38,6 +39,7 @@ class SqliteStore:
         self.alerts = SqliteAlerts(self._connections)
         self.sections = SqliteSections(self._connections)
         self.outbox = SqliteOutbox(self._connections)
+        self.readers = SqliteReaders(self._connections, self.subscribers)
         self.signups = SqliteSignups(self._connections, self.subscribers)
 
     def stats(self) -> dict[str, object]:

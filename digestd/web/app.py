@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
+from urllib.parse import quote
 
 import structlog
 from starlette.applications import Starlette
@@ -26,6 +27,8 @@ from digestd.store.base import Store
 from digestd.web import wording
 from digestd.web.choices import choice_of
 from digestd.web.guard import Guard
+from digestd.web.own import Own
+from digestd.web.own_pages import OwnPages
 from digestd.web.pace import body_of, until
 from digestd.web.render import Renderer
 from digestd.web.sample import Sample
@@ -65,6 +68,7 @@ def application(
         routes=[
             *probes,
             *(pages.signups(opening).routes() if opening else ()),
+            *pages.own().routes(),
             Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
             Route("/healthz", pages.health, methods=["GET"]),
         ],
@@ -101,6 +105,11 @@ class _Pages:
         signing = Signing(self._store, self._clock, opening, self._sample)
         return SignupPages(signing, self._sample, opening, self._renderer, self._threads, self._not_found)
 
+    def own(self) -> OwnPages:
+        """Return the pages of each reader below the one that their mails lead to."""
+        own = Own(self._store, self._clock, self._subscriptions)
+        return OwnPages(own, self._sample, self._subscriptions, self._renderer, self._threads, self._not_found)
+
     async def reader(self, request: Request) -> Response:
         """Answer for a reader's own page. One route for all its methods, so that a 405 can name them."""
         return await (self._choose(request) if request.method == "POST" else self._show(request))
@@ -111,7 +120,7 @@ class _Pages:
             stored = await self._threads.run(partial(self._subscriptions.opened, request.path_params["token"]))
         except NotFound:
             return await self._not_found(refuse_at)
-        return self._page(wording.subscription(stored))
+        return self._page(wording.subscription(stored, page=_last(request)))
 
     async def _choose(self, request: Request) -> Response:
         choice = choice_of(request.headers.get("Content-Type", ""), await body_of(request))
@@ -121,9 +130,9 @@ class _Pages:
         except NotFound:
             return await self._not_found(refuse_at)
         if not made.allowed:
-            return self._page(wording.subscription(made.subscriber), HTTPStatus.CONFLICT)
+            return self._page(wording.subscription(made.subscriber, page=_last(request)), HTTPStatus.CONFLICT)
         log.info("reader-chose", subscriber=made.subscriber.pk, choice=choice.value)
-        return self._page(wording.subscription(made.subscriber, choice))
+        return self._page(wording.subscription(made.subscriber, choice, _last(request)))
 
     async def health(self, request: Request) -> Response:
         """Answer whether the store can be read."""
@@ -158,3 +167,8 @@ class _Pages:
         self, page: wording.Page, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
     ) -> Response:
         return HTMLResponse(self._renderer.html(page), status, headers)
+
+
+def _last(request: Request) -> str:
+    """Return the last part of the path, which leads from a page to those below it, wherever a proxy has put it."""
+    return quote(str(request.path_params["token"]), safe="")

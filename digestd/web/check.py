@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from http import HTTPStatus
 
-from digestd.model import Paper
+from digestd.model import Origin, OutboxState, Paper, Profile, Subscriber, WeightedQuery
 from digestd.publish.card import card
+from digestd.store.base import Past, StoredSubscriber
 from digestd.web import wording
-from digestd.web.forms import FIELDS, Typed, at_fields
+from digestd.web.forms import FIELDS, Typed, at_fields, typed_of
+from digestd.web.own import Known
 from digestd.web.render import Renderer
 from digestd.web.sample import DAYS, Taste
+
+_SUBSCRIBE = "web/subscribe.html.j2"
+_PREFERENCES = "web/preferences.html.j2"
 
 
 def check_pages(templates: Mapping[str, str]) -> Renderer:
@@ -20,16 +27,33 @@ def check_pages(templates: Mapping[str, str]) -> Renderer:
         renderer.html(page)
     paper = Paper("arXiv:2310.10637", "A Sample of Agents", ("Ada Example",), "An agent reads <papers>.")
     taste = Taste((card(paper, ("agent",)),), 2, 82, (("agent", 2), ("robot*", 0)))
+    profile = Profile("Agents", (WeightedQuery("agent"),))
+    person = Subscriber("reader@example.org", profiles=(profile, replace(profile, name="Robots")))
+    stored = StoredSubscriber(1, person, Origin.READER, Origin.READER)
+    past = Past(1, "0" * 32, "daily:2026-05-19", datetime(2026, 5, 19, 6, 0, tzinfo=UTC), OutboxState.SENT, 7)
+    known = Known("1.sample", stored, profile, (past,))
     wrong = dict.fromkeys(FIELDS, ("This is a mistake.",))
     for mistakes in (at_fields({}), wrong):
         for tasted in (None, taste, Taste((), 0, 82, ()), Taste((), 0, 0, ())):
             renderer.live(
-                "web/subscribe.html.j2",
+                _SUBSCRIBE,
                 typed=Typed(keywords="agent"),
                 taste=tasted,
                 mistakes=mistakes,
                 touched=True,
                 days=DAYS,
                 weekdays=wording.WEEKDAYS,
+            )
+            renderer.live(
+                _PREFERENCES,
+                known=known,
+                page=wording.preferences(stored),
+                typed=typed_of(profile),
+                taste=tasted,
+                mistakes=mistakes,
+                said="Saved.",
+                days=DAYS,
+                weekdays=wording.WEEKDAYS,
+                history=[wording.past(past)],
             )
     return renderer

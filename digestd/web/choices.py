@@ -6,12 +6,18 @@ confirm an address that never was.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from enum import StrEnum
 from urllib.parse import parse_qs
 
-from digestd.model import Origin, SubscriberState
+from digestd.model import Cadence, Origin, Profile, SubscriberState
+from digestd.store.base import StoredSubscriber
 
 _FORM = "application/x-www-form-urlencoded"
+PAUSE = timedelta(days=14)
+FEWEST = 5  # papers that "fewer" comes to in the end
 _MAX_FIELDS = 10  # the page sends one field, a mail program one other
 
 
@@ -21,6 +27,8 @@ class Choice(StrEnum):
     UNSUBSCRIBE = "unsubscribe"
     PAUSE = "pause"
     RESUME = "resume"
+    WEEKLY = "weekly"
+    FEWER = "fewer"
 
 
 def choice_of(content_type: str, body: bytes) -> Choice:
@@ -36,7 +44,7 @@ def choice_of(content_type: str, body: bytes) -> Choice:
     except ValueError:
         return Choice.UNSUBSCRIBE
     actions = fields.get("action", [])
-    if "List-Unsubscribe" in fields or actions not in ([Choice.PAUSE], [Choice.RESUME]):
+    if "List-Unsubscribe" in fields or len(actions) != 1 or actions[0] not in set(Choice):
         return Choice.UNSUBSCRIBE
     return Choice(actions[0])
 
@@ -55,13 +63,29 @@ def next_state(choice: Choice, state: SubscriberState, state_by: Origin) -> Subs
             return SubscriberState.PAUSED if mailed else None
         case Choice.RESUME:
             return SubscriberState.ACTIVE if mailed or left else None
+        case Choice.WEEKLY | Choice.FEWER:
+            return state if mailed else None
 
 
-def offered(state: SubscriberState, state_by: Origin, *, has_left: bool) -> tuple[Choice, ...]:
-    """Return the choices that make sense in a state, the one a reader most likely came for first."""
+def lighter(choice: Choice, profiles: Sequence[Profile]) -> tuple[Profile, ...]:
+    """Return the profiles with weekly mail instead of daily, or with half as many papers in each."""
+    if choice is Choice.WEEKLY:
+        daily = Cadence.DAILY
+        return tuple(replace(one, cadence=Cadence.WEEKLY) if one.cadence is daily else one for one in profiles)
+    return tuple(replace(one, max_papers=max(FEWEST, one.max_papers // 2)) for one in profiles)
+
+
+def offered(stored: StoredSubscriber) -> tuple[Choice, ...]:
+    """Return the choices that make sense to a subscriber, the one they most likely came for first.
+
+    What the operator's file says of a person is not changed here: the next reading of the file would undo it.
+    """
+    state, state_by, has_left = stored.subscriber.state, stored.state_by, stored.has_left
     match state:
         case SubscriberState.ACTIVE:
-            return Choice.UNSUBSCRIBE, Choice.PAUSE
+            profiles = stored.subscriber.profiles if stored.origin is not Origin.FILE else ()
+            changes = (choice for choice in (Choice.WEEKLY, Choice.FEWER) if lighter(choice, profiles) != profiles)
+            return Choice.UNSUBSCRIBE, Choice.PAUSE, *changes
         case SubscriberState.PAUSED:
             return Choice.RESUME, Choice.UNSUBSCRIBE
         case SubscriberState.UNSUBSCRIBED:

@@ -37,7 +37,10 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What can be made of a form: the address and the profile where they are sound, and mistakes by field."""
+    """What can be made of a form, and mistakes by field.
+
+    The profile is there as soon as it has queries, so that it can be tried; only one without mistakes is to be kept.
+    """
 
     email: str | None
     profile: Profile | None
@@ -116,16 +119,16 @@ def check_form(typed: Typed, known: Profile | None = None) -> Checked:
         mistakes["days"] = ("Choose at least one day.",)
     if typed.cadence not in (Cadence.DAILY, Cadence.WEEKLY):
         mistakes["cadence"] = ("Choose daily or weekly.",)
-    if not read.queries or mistakes.keys() - {"email", "keywords"}:
+    if not read.queries:
         return Checked(email, None, mistakes)
     base = known or Profile(read.name, ())
     profile = replace(
         base,
         queries=weighted(read.queries, known),
         exclude=read.exclude,
-        cadence=Cadence(typed.cadence),
+        cadence=Cadence(typed.cadence) if "cadence" not in mistakes else base.cadence,
         at=hour,
-        days=days,
+        days=days or base.days,
         timezone=zone,
     )
     return Checked(email, profile, mistakes)

@@ -14,7 +14,7 @@ from digestd.errors import NotAllowed, NotFound
 from digestd.model import Origin
 from digestd.publish.tokens import read_unsubscribe_token
 from digestd.store.base import Store, StoredSubscriber
-from digestd.web.choices import Choice, next_state
+from digestd.web.choices import PAUSE, Choice, lighter, next_state, offered
 
 _LARGEST_NUMBER = 2**63 - 1  # of a row in SQLite and PostgreSQL; a token's 19 digits can say more
 
@@ -56,9 +56,15 @@ class Subscriptions:
             state = next_state(choice, stored.subscriber.state, stored.state_by)
             if state is None:
                 return Made(stored, allowed=False)
-            address = stored.subscriber.email
+            address, now = stored.subscriber.email, self._clock()
+            if choice in (Choice.WEEKLY, Choice.FEWER):
+                if choice not in offered(stored):
+                    return Made(stored, allowed=False)
+                profiles = lighter(choice, stored.subscriber.profiles)
+                return Made(self._store.subscribers.follow(stored.pk, profiles), allowed=True)
+            until = now + PAUSE if choice is Choice.PAUSE else None
             try:
-                now = self._store.subscribers.set_state(address, state, Origin.READER, self._clock())
+                after = self._store.subscribers.set_state(address, state, Origin.READER, now, until)
             except NotAllowed:  # another process has suppressed or removed them since they were read
                 return Made(self.opened(token), allowed=False)
-            return Made(now, allowed=True)
+            return Made(after, allowed=True)

@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 
-from digestd.model import Origin, SubscriberState, Weekday
+from digestd.model import Origin, OutboxState, SubscriberState, Weekday
+from digestd.publish.card import day_in_words
 from digestd.publish.letter import rhythm
-from digestd.store.base import Signup, StoredSubscriber
+from digestd.publish.wording import counted
+from digestd.store.base import Past, Signup, StoredSubscriber
 from digestd.web.choices import Choice, offered
 
 WEEKDAYS = tuple(zip(Weekday, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 LONGEST_DOMAIN = 60  # characters; a real one is shorter, and a page must not be made of one
 
-_LABELS = MappingProxyType({Choice.UNSUBSCRIBE: "Unsubscribe", Choice.PAUSE: "Pause", Choice.RESUME: "Resume"})
+_LABELS = MappingProxyType(
+    {
+        Choice.UNSUBSCRIBE: "Unsubscribe",
+        Choice.PAUSE: "Pause for two weeks",
+        Choice.RESUME: "Resume",
+        Choice.WEEKLY: "Weekly instead",
+        Choice.FEWER: "Fewer papers",
+    }
+)
+MAILED = (SubscriberState.ACTIVE, SubscriberState.PAUSED)
 _NOTED = "You asked to leave, and that stays so: nobody subscribes you again but yourself."
 _ASK = "To get papers again, ask whoever sends these mails: an answer to any of them arrives there."
 
@@ -55,12 +66,15 @@ def masked(address: str) -> str:
     return "".join(sign if sign.isprintable() else "\ufffd" for sign in f"{local[:1]}…@{domain}")
 
 
-def subscription(stored: StoredSubscriber, made: Choice | None = None) -> Page:
-    """Return the page of a subscriber as they are now; `made` is the choice that has just led there."""
-    state, by = stored.subscriber.state, stored.state_by
+def subscription(stored: StoredSubscriber, made: Choice | None = None, page: str = "") -> Page:
+    """Return the page of a subscriber as they are now; `made` is the choice that has just led there.
+
+    `page` is the address of this page, under which the others of this reader lie.
+    """
+    state = stored.subscriber.state
     heading, lead, notes = _said(stored, made)
-    choices = offered(state, by, has_left=stored.has_left)
-    return Page(heading, lead, masked(stored.subscriber.email), _buttons(state, choices), notes)
+    link = ("See and change what you follow", f"{page}/preferences") if page and state in MAILED else None
+    return Page(heading, lead, masked(stored.subscriber.email), _buttons(state, offered(stored)), notes, link=link)
 
 
 def asked(email: str) -> Page:
@@ -120,6 +134,44 @@ def refused(signup: Signup) -> Page:
     return Page("You will not be asked again.", "Nothing is sent to your address.", masked(signup.email))
 
 
+def preferences(stored: StoredSubscriber) -> Page:
+    """Return the head of the preferences page."""
+    match stored.subscriber.state:
+        case SubscriberState.ACTIVE:
+            lead = "Change it, and see at once what would have come."
+        case SubscriberState.PAUSED if stored.paused_until:
+            lead = f"Your mail is paused until {day_in_words(stored.paused_until)}."
+        case SubscriberState.PAUSED:
+            lead = "Your mail is paused until you resume."
+        case _:
+            lead = "Nothing is sent to you at the moment."
+    return Page("What you follow", lead, masked(stored.subscriber.email))
+
+
+def past(edition: Past) -> tuple[str, str, str]:
+    """Return how a past edition is listed: its day, what it was, and the last part of its address."""
+    kind = {"daily": "Daily digest", "weekly": "Weekly digest"}.get(edition.issue.partition(":")[0], "Alert")
+    state = "" if edition.state is OutboxState.SENT else f", {edition.state}"
+    return day_in_words(edition.composed_at), f"{kind}, {counted(edition.papers, 'paper')}{state}", edition.id
+
+
+def forgetting(stored: StoredSubscriber) -> Page:
+    """Return the page that asks once more before a reader is forgotten."""
+    return Page(
+        "Delete all about you?",
+        "Your address, your search words and what was sent to you are taken out for good. No mail comes any more, and"
+        " the links of old mails open nothing.",
+        masked(stored.subscriber.email),
+        (Button("Delete all", "forget-all", main=True), Button("Keep it", "keep", main=False)),
+        ("If you stand in the operator's own list, ask them too: the list would bring you back.",),
+    )
+
+
+def forgotten() -> Page:
+    """Return the answer to that."""
+    return Page("All about you is deleted.", "Nothing more will be sent.")
+
+
 def notice(status: int) -> Page:
     """Return the page for a request that was not carried out, by its HTTP status code."""
     match status:
@@ -151,16 +203,21 @@ def _said(stored: StoredSubscriber, made: Choice | None) -> tuple[str, str, tupl
     match stored.subscriber.state:
         case SubscriberState.ACTIVE if made is Choice.RESUME:
             return "You get papers again.", "All is as it was before, with the same search words.", ()
+        case SubscriberState.ACTIVE if made is Choice.WEEKLY:
+            return "One mail a week.", "With the best of the week, and the days between are quiet.", ()
+        case SubscriberState.ACTIVE if made is Choice.FEWER:
+            return "Fewer papers from now on.", "Half as many in a mail; further ones are listed by title.", ()
         case SubscriberState.ACTIVE:
             return (
                 "Unsubscribe from these mails?",
                 "You get papers by mail. One click, and nothing more will be sent.",
-                ("A pause keeps your search words. The link in any of your mails ends it whenever you like.",),
+                ("A pause keeps your search words and ends by itself; the link in any of your mails ends it sooner.",),
             )
         case SubscriberState.PAUSED:
+            day = f"{day_in_words(stored.paused_until)}, or until you" if stored.paused_until else "you"
             return (
                 "Your mail is paused.",
-                "Nothing is sent until you resume. Your search words are kept.",
+                f"Nothing is sent until {day} resume. Your search words are kept.",
                 ("The link in any of your mails leads back to this page.",),
             )
         case SubscriberState.UNSUBSCRIBED if by is Origin.READER:

@@ -48,7 +48,7 @@ async def test_page_in_a_browser_without_javascript_pauses_resumes_and_unsubscri
         page.on("console", lambda message: complaints.append(message.text))
         await page.reload()
         for button, heading, state in (
-            ("Pause", "Your mail is paused.", SubscriberState.PAUSED),
+            ("Pause for two weeks", "Your mail is paused.", SubscriberState.PAUSED),
             ("Resume", "You get papers again.", SubscriberState.ACTIVE),
             ("Unsubscribe", "You are unsubscribed.", SubscriberState.UNSUBSCRIBED),
             ("Subscribe again", "You get papers again.", SubscriberState.ACTIVE),
@@ -73,7 +73,7 @@ async def test_page_in_a_browser_fits_its_window_and_is_styled(site: Site) -> No
             page = await opened(browser, site, width, scheme)
             assert await page.evaluate("getComputedStyle(document.body).backgroundColor") == ground
             assert await page.evaluate("document.documentElement.scrollWidth") <= width
-            for name in ("Unsubscribe", "Pause"):
+            for name in ("Unsubscribe", "Pause for two weeks"):
                 button = await page.get_by_role("button", name=name).bounding_box()
                 assert button["height"] >= 48, "large enough for a thumb"
                 assert 0 <= button["x"] <= width - button["width"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.store_room import profile
 
-from digestd.model import Origin, SubscriberState
-from digestd.web.choices import Choice, choice_of, next_state, offered
+from digestd.model import Cadence, Origin, Profile, Subscriber, SubscriberState
+from digestd.store.base import StoredSubscriber
+from digestd.web.choices import Choice, choice_of, lighter, next_state, offered
 
 FORM = "application/x-www-form-urlencoded"
 SITUATIONS = list(product(SubscriberState, Origin))
@@ -65,10 +68,31 @@ def test_next_state_of_resuming_is_also_for_those_who_left_by_themselves() -> No
 
 @pytest.mark.parametrize(("state", "by"), SITUATIONS)
 def test_offered_choices_are_allowed_and_lead_elsewhere(state: SubscriberState, by: Origin) -> None:
-    for choice in offered(state, by, has_left=False):
-        assert next_state(choice, state, by) not in (None, state)
+    for choice in offered(stored(state, by)):
+        leads = next_state(choice, state, by)
+        assert leads is not None
+        assert (leads is state) == (choice in (Choice.WEEKLY, Choice.FEWER))
 
 
 def test_offered_to_one_whose_wish_to_leave_is_noted_is_nothing_more() -> None:
     for state in (SubscriberState.PENDING, SubscriberState.SUPPRESSED):
-        assert offered(state, Origin.OPERATOR, has_left=True) == ()
+        assert offered(stored(state, Origin.OPERATOR, has_left=True)) == ()
+
+
+def test_offered_lighter_mail_is_what_would_change_something_and_is_not_the_files() -> None:
+    active, reader = SubscriberState.ACTIVE, Origin.READER
+    daily, weekly = profile(max_papers=20), profile(cadence=Cadence.WEEKLY, max_papers=5)
+    basic = (Choice.UNSUBSCRIBE, Choice.PAUSE)
+    assert offered(stored(active, reader, daily)) == (*basic, Choice.WEEKLY, Choice.FEWER)
+    assert offered(stored(active, reader, weekly)) == basic
+    assert offered(replace(stored(active, reader, daily), origin=Origin.FILE)) == basic
+
+
+def test_lighter_mail_is_weekly_or_half_as_many_down_to_a_few() -> None:
+    profiles = (profile(max_papers=20), profile("B", max_papers=7), profile("C", cadence=Cadence.IMMEDIATE))
+    assert [one.cadence for one in lighter(Choice.WEEKLY, profiles)] == ["weekly", "weekly", "immediate"]
+    assert [one.max_papers for one in lighter(Choice.FEWER, profiles)] == [10, 5, 10]
+
+
+def stored(state: SubscriberState, by: Origin, *profiles: Profile, has_left: bool = False) -> StoredSubscriber:
+    return StoredSubscriber(1, Subscriber("a@example.org", profiles=profiles, state=state), by, Origin.READER, has_left)

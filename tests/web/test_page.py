@@ -28,15 +28,16 @@ async def test_page_of_a_subscriber_offers_to_leave_and_to_pause(site: Site) -> 
     assert answer.status == 200
     assert answer.header("content-type") == "text/html; charset=utf-8"
     assert answer.words.startswith("Papers by mail Unsubscribe from these mails?")
-    assert answer.buttons == ["unsubscribe", "pause"]
+    assert answer.buttons == ["unsubscribe", "pause", "weekly", "fewer"]
     assert ("method", "post") in answer.page.attributes
 
 
 async def test_page_form_without_javascript_is_one_and_goes_to_the_page_itself(site: Site) -> None:
     page = (await site.get()).page
     assert page.tags.count("form") == 1
-    assert page.text("button") == "UnsubscribePause"
-    assert not page.links, "nothing is loaded from or sent to anywhere else"
+    assert page.text("button") == "UnsubscribePause for two weeksWeekly insteadFewer papers"
+    own = f"{site.token}/preferences"
+    assert page.links == [own], "nothing is loaded from or sent to anywhere else"
     assert not HARMFUL & set(page.tags)
 
 

@@ -26,10 +26,10 @@ class Slow:
     def numbered(self, pk: int) -> Any:
         return self._store.subscribers.numbered(pk)
 
-    def set_state(self, address: str, state: SubscriberState, by: Origin, now: Any) -> Any:
+    def set_state(self, address: str, state: SubscriberState, by: Origin, now: Any, until: Any) -> Any:
         if state is SubscriberState.PAUSED:
             self._meanwhile()
-        return self._store.subscribers.set_state(address, state, by, now)
+        return self._store.subscribers.set_state(address, state, by, now, until)
 
 
 def test_choice_decided_before_an_unsubscription_is_never_written_after_it(tmp_path: Path) -> None:

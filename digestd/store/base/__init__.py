@@ -13,6 +13,7 @@ from digestd.store.base.alerts import Alerts, Waiting
 from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Papers
+from digestd.store.base.readers import Past, Readers
 from digestd.store.base.sections import PlacedSection, Sections
 from digestd.store.base.signups import Asked, Limits, Signup, Signups
 from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers, SyncReport
@@ -34,7 +35,9 @@ __all__ = [
     "Outbox",
     "OutboxRow",
     "Papers",
+    "Past",
     "PlacedSection",
+    "Readers",
     "Roster",
     "Saved",
     "Sections",
@@ -75,6 +78,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """The outbox."""
+
+    @property
+    def readers(self) -> Readers:
+        """What readers may ask about themselves."""
 
     @property
     def signups(self) -> Signups:

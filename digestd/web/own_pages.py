@@ -1,0 +1,165 @@
+"""A reader's pages below the one that their mails lead to: preferences, editions read online, all that is stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from types import MappingProxyType
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from digestd.errors import NotFound
+from digestd.model import Profile
+from digestd.web import wording
+from digestd.web.choices import Choice
+from digestd.web.forms import Typed, at_fields, check_form, read_form, typed_of
+from digestd.web.own import Known, Own
+from digestd.web.pace import body_of
+from digestd.web.render import Renderer
+from digestd.web.sample import DAYS, Sample, Taste
+from digestd.web.subscription import Subscriptions
+from digestd.web.threads import StoreThreads
+
+REFUSAL_SECONDS = 0.02  # as app.REFUSAL_SECONDS: that a token names nobody is found sooner than that it is forged
+
+_PREFERENCES = "web/preferences.html.j2"
+_TASTE = "web/taste.html.j2"
+# A mail's styles stand in its elements; it has no script, no form, and nothing is loaded.
+_MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+log = structlog.get_logger("digestd")
+
+
+class OwnPages:
+    """The answers of a reader's own pages."""
+
+    def __init__(
+        self,
+        own: Own,
+        sample: Sample,
+        subscriptions: Subscriptions,
+        renderer: Renderer,
+        threads: StoreThreads,
+        not_found: Callable[[float], Awaitable[Response]],
+    ) -> None:
+        self._own = own
+        self._sample = sample
+        self._subscriptions = subscriptions
+        self._renderer = renderer
+        self._threads = threads
+        self._not_found = not_found
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routes of these pages."""
+        return [
+            Route("/u/{token}/preferences", self._found(self.preferences), methods=["GET", "POST"]),
+            Route("/u/{token}/export", self._found(self.export), methods=["GET"]),
+            Route("/u/{token}/editions/{id}", self._found(self.edition), methods=["GET"]),
+        ]
+
+    async def preferences(self, request: Request) -> Response:
+        """Show what is followed, try a change, and make it."""
+        token = request.path_params["token"]
+        if request.method != "POST":
+            known = await self._threads.run(partial(self._own.known, token, request.query_params.get("profile", "")))
+            return await self._shown(known)
+        body = await body_of(request)
+        wanted = read_form(body, Typed())
+        known = await self._threads.run(partial(self._own.known, token, wanted.profile))
+        match wanted.action:
+            case "fragment" | "preview" | "save":
+                return await self._tried(token, known, body, wanted.action)
+            case Choice.PAUSE | Choice.RESUME:
+                await self._threads.run(partial(self._subscriptions.choose, token, Choice(wanted.action)))
+                return await self._shown(await self._threads.run(partial(self._own.known, token, wanted.profile)))
+            case "forget":
+                return self._words(wording.forgetting(known.stored))
+            case "forget-all":
+                await self._threads.run(partial(self._own.forget, token))
+                log.info("reader-forgotten", subscriber=known.stored.pk)
+                return self._words(wording.forgotten())
+            case _:
+                return await self._shown(known)
+
+    async def export(self, request: Request) -> Response:
+        """Answer with all that is stored about a reader, as a file."""
+        content = await self._threads.run(partial(self._own.export, request.path_params["token"]))
+        text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+        headers = {"Content-Disposition": 'attachment; filename="digestd-about-me.json"'}
+        return Response(text.encode("utf-8", "replace"), media_type="application/json", headers=headers)
+
+    async def edition(self, request: Request) -> Response:
+        """Show an edition as it was sent."""
+        html = await self._threads.run(
+            partial(self._own.edition, request.path_params["token"], request.path_params["id"])
+        )
+        return HTMLResponse(html, headers={"Content-Security-Policy": _MAIL_POLICY})
+
+    async def _tried(self, token: str, known: Known, body: bytes, action: str) -> Response:
+        if known.profile is None:
+            return await self._shown(known)
+        typed = read_form(body, typed_of(known.profile))
+        checked = check_form(typed, known.profile)
+        if action == "save" and not known.may_change:
+            return await self._shown(known, status=HTTPStatus.CONFLICT)
+        if action == "save" and checked.profile is not None and not checked.mistakes:
+            saved = await self._threads.run(partial(self._own.save, token, checked.profile))
+            log.info("reader-changed", subscriber=saved.stored.pk)
+            return await self._shown(saved, said="Saved. Your next mail follows it.")
+        if action == "fragment":
+            taste = await self._taste(checked.profile)
+            wrong = checked.mistakes.get("keywords", ())
+            return HTMLResponse(self._renderer.filled(_TASTE, taste=taste, days=DAYS, wrong=wrong))
+        status = HTTPStatus.UNPROCESSABLE_ENTITY if action == "save" else HTTPStatus.OK
+        return self._form(known, typed, await self._taste(checked.profile), checked.mistakes, "", status)
+
+    async def _shown(self, known: Known, said: str = "", status: int = HTTPStatus.OK) -> Response:
+        typed = typed_of(known.profile) if known.profile else Typed()
+        return self._form(known, typed, await self._taste(known.profile), said=said, status=status)
+
+    async def _taste(self, profile: Profile | None) -> Taste | None:
+        return await self._threads.run(partial(self._sample.taste, profile)) if profile else None
+
+    def _form(
+        self,
+        known: Known,
+        typed: Typed,
+        taste: Taste | None,
+        mistakes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+        said: str = "",
+        status: int = HTTPStatus.OK,
+    ) -> Response:
+        return self._renderer.live(
+            _PREFERENCES,
+            status,
+            known=known,
+            page=wording.preferences(known.stored),
+            typed=typed,
+            taste=taste,
+            mistakes=at_fields(mistakes),
+            said=said,
+            days=DAYS,
+            weekdays=wording.WEEKDAYS,
+            history=[wording.past(one) for one in known.history],
+        )
+
+    def _found(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        async def found(request: Request) -> Response:
+            refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
+            try:
+                return await answer(request)
+            except NotFound:
+                return await self._not_found(refuse_at)
+
+        return found
+
+    def _words(self, page: wording.Page) -> Response:
+        return HTMLResponse(self._renderer.html(page))
