@@ -16,6 +16,7 @@ from digestd.model import Field, Paper, Span
 
 Range = tuple[int, int]  # tokens of a document, from the first to before the second
 
+MAX_READ = 100_000  # characters of a field: thirty long abstracts; five megabytes would take a gigabyte and 20 seconds
 MAX_DISTANCE = 100  # words; what is further apart is in the same paper, and no nearer than that
 _GAP = MAX_DISTANCE + 1
 _WALL = Token("", "", 0, 0)
@@ -59,7 +60,7 @@ class Document:
 
 
 def analyse(paper: Paper) -> Document:
-    """Return `paper` made ready for queries; its texts are taken as clean."""
+    """Return `paper` made ready for queries; its texts are taken as clean, of each field MAX_READ characters."""
     texts: dict[Field, str] = {}
     found: list[Token] = []
     fields: list[Field] = []
@@ -124,11 +125,22 @@ def code_key(name: str) -> str:
 
 
 def _parts(paper: Paper) -> Iterator[tuple[Field, list[str]]]:
-    yield Field.TITLE, [plain(paper.title)]
-    yield Field.ABSTRACT, [plain(paper.abstract or "")]
-    yield Field.AUTHOR, [plain(author) for author in paper.authors]
-    yield Field.CATEGORY, [plain(category) for category in paper.categories]
-    yield Field.SOURCE, [plain(paper.source)]
+    yield Field.TITLE, _read((paper.title,))
+    yield Field.ABSTRACT, _read((paper.abstract or "",))
+    yield Field.AUTHOR, _read(paper.authors)
+    yield Field.CATEGORY, _read(paper.categories)
+    yield Field.SOURCE, _read((paper.source,))
+
+
+def _read(parts: tuple[str, ...]) -> list[str]:
+    """Return the plain texts of a field's parts, of MAX_READ characters in all."""
+    found, left = [], MAX_READ
+    for part in parts:
+        if left <= 0:
+            break
+        found.append(plain(part[:left]))
+        left -= len(part)
+    return found
 
 
 def _stems(ways: tuple[tuple[Reading, ...], ...]) -> dict[str, list[Range]]:
