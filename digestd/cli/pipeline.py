@@ -140,7 +140,7 @@ def _deliver(made: Rounds) -> DeliverReport:
     ready = made.store.outbox.counts()[OutboxState.READY]
     try:
         with progress("delivering", ready) as step, asyncio.Runner(loop_factory=build.loop_factory()) as runner:
-            return runner.run(made.deliver(settled=lambda claim, outcome: step(1)))
+            return runner.run(made.deliver(told=lambda claim, outcome: step(1)))
     except DeliveredElsewhere as elsewhere:
         say(str(elsewhere))
         return DeliverReport()

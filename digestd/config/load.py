@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import SecretStr, ValidationError, model_validator
 from pydantic_settings import (
@@ -24,9 +24,11 @@ from pydantic_settings import (
 
 from digestd.config.kinds import nearest
 from digestd.config.places import Places
-from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Schedule, Smtp, Web
+from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Relay, Schedule, Smtp, Web
 from digestd.config.toml_file import explain, problem, read_toml
 from digestd.errors import ConfigError
+
+SomeRelay = TypeVar("SomeRelay", bound=Relay)
 
 PREFIX = "DIGESTD_"
 _TOML = "_toml"  # by which `load` hands the file's values to its source
@@ -86,8 +88,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _password_once(self) -> Settings:
-        if self.smtp.password_file and self.smtp.password.get_secret_value():
-            raise ValueError("smtp.password and smtp.password_file are both set; keep one")
+        for relay in (self.smtp, *self.smtp.more):
+            if relay.password_file and relay.password.get_secret_value():
+                raise ValueError("smtp.password and smtp.password_file are both set; keep one")
         return self
 
     def dump(self) -> dict[str, Any]:
@@ -126,7 +129,7 @@ def load(path: Path) -> Settings:
         raise ConfigError("\n".join(_explained(path, places, mistake) for mistake in error.errors())) from None
     except SettingsError as error:
         raise ConfigError(f"a variable of the environment is no JSON, as a whole table must be: {error}") from None
-    return _with_password(settings)
+    return _with_passwords(settings)
 
 
 def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
@@ -148,6 +151,8 @@ def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         resolved["paths"] = absolute({**paths, **values.get("paths", {})}, tuple(Paths.model_fields))
     if "smtp" in values:
         resolved["smtp"] = absolute(values["smtp"], ("password_file",))
+        if isinstance(values["smtp"], dict) and isinstance(more := values["smtp"].get("more"), list):
+            resolved["smtp"]["more"] = [absolute(relay, ("password_file",)) for relay in more]
     if isinstance(mail := values.get("mail"), dict) and isinstance(keys := mail.get("dkim"), list):
         resolved["mail"] = {**mail, "dkim": [absolute(key, ("key_file",)) for key in keys]}
     return resolved
@@ -171,12 +176,16 @@ def _secret(file: Path) -> str:
         raise ConfigError(f"{file}: the secret in it cannot be read: {error.__class__.__name__}") from None
 
 
-def _with_password(settings: Settings) -> Settings:
-    file = settings.smtp.password_file
-    if file is None:
-        return settings
-    smtp = settings.smtp.model_copy(update={"password": SecretStr(_secret(file))})
+def _with_passwords(settings: Settings) -> Settings:
+    smtp = _with_password(settings.smtp)
+    smtp = smtp.model_copy(update={"more": tuple(map(_with_password, smtp.more))})
     return settings.model_copy(update={"smtp": smtp})
+
+
+def _with_password(relay: SomeRelay) -> SomeRelay:
+    if relay.password_file is None:
+        return relay
+    return relay.model_copy(update={"password": SecretStr(_secret(relay.password_file))})
 
 
 def _unknown_environment() -> None:

@@ -40,8 +40,8 @@ class Disk(Strict):
     ballast_mb: int = Field(16, ge=0, le=10_000)
 
 
-class Smtp(Strict):
-    """The relay that takes the mail."""
+class Relay(Strict):
+    """A relay that takes mail."""
 
     host: str = Field(min_length=1, pattern=HOST)
     port: int | None = Field(None, ge=1, le=65535)
@@ -50,12 +50,18 @@ class Smtp(Strict):
     password: SecretStr = SecretStr("")
     password_file: Path | None = None
     connections: int = Field(4, ge=1, le=100)
-    on_uncertain: Literal["resend", "hold"] = "resend"
 
     @property
     def port_in_use(self) -> int:
         """The port, or the usual one of the kind of TLS (RFC 8314, RFC 6409)."""
         return self.port or {"starttls": 587, "implicit": 465, "none": 25}[self.tls]
+
+
+class Smtp(Relay):
+    """The relay that takes the mail, more that share its work, and what doubt leads to."""
+
+    on_uncertain: Literal["resend", "hold"] = "resend"
+    more: tuple[Relay, ...] = ()
 
 
 class Dkim(Strict):

@@ -8,85 +8,31 @@ attempt is an Outcome.
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
 import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from ipaddress import ip_address
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, cast
+from typing import cast
 
 import aiosmtplib
 
 from digestd.deliver.line import Line, dot_stuffed
 from digestd.deliver.policy import classify, unanswered
+from digestd.deliver.relay import Limits, Relay, connected_socket, log_in, say_hello, tls_context
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 BLOCK = 65536  # octets of a body under one time limit; most editions are one
+
+BeforeBody = Callable[[], Awaitable[bool]]
+Announcement = tuple[Envelope, int]  # what is carried next: its envelope, and the octets of its message
 
 # What could end a path, or the command, early. A quoted local part with a blank is not worth the risk.
 _UNSAFE_IN_PATH = re.compile("[\\s<>\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _POSITIVE = MappingProxyType({Phase.MAIL: (250,), Phase.RCPT: (250, 251), Phase.DATA: (354,)})
-_EHLO_UNKNOWN = (500, 502, 504)  # a relay of the last century; HELO is worth a try (RFC 5321 4.1.4)
-
-
-@dataclass(frozen=True, slots=True)
-class Relay:
-    """The server that takes our mail, and how to reach it.
-
-    `local_hostname` is our name in EHLO: a full domain or an address literal. `ca_file` (PEM) takes the place
-    of the system's certificate authorities. Without a username nobody logs in.
-    """
-
-    host: str
-    port: int
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    local_hostname: str = "localhost"
-    ca_file: str | None = None
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether what goes to this host stays on this machine."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):  # RFC 6761 6.3
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return False
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The password in each form in which AUTH sends it, and a relay might echo it."""
-        if not self.password:
-            return ()
-        password = _octets(self.password)
-        plain = b"\0" + _octets(self.username or "") + b"\0" + password
-        return (self.password, base64.b64encode(password).decode(), base64.b64encode(plain).decode())
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds that each step may take, and for how long a connection is used.
-
-    The figures are those of RFC 5321 4.5.3.2. A limit that is short before the body costs a retry; after the
-    final dot it costs a copy, so nobody should shorten `dot` for a relay that filters as it receives.
-    """
-
-    connect: float = 30.0  # name look-up and TCP; not in the RFC, Postfix takes the same
-    greeting: float = 300.0  # the banner, and the TLS handshake where that comes first
-    command: float = 300.0  # each of EHLO, STARTTLS with its handshake, the whole login, MAIL and RCPT
-    data: float = 120.0  # DATA until 354
-    block: float = 180.0  # each block of the body until the kernel has it
-    dot: float = 600.0  # the final dot until its reply
-    quit: float = 5.0  # a good-bye is worth no more
-    messages: int = 100  # relays commonly end a session after 100 or more
-    age: float = 300.0  # of the connection when another message begins
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,30 +66,46 @@ class SmtpCourier:
         self._expires = 0.0  # on the event loop's clock
         self._carried = 0
         self._needs_reset = False
+        self._announced: Announcement | None = None
 
-    async def carry(self, envelope: Envelope, message: bytes, before_body: Callable[[], Awaitable[bool]]) -> Outcome:
+    async def carry(
+        self,
+        envelope: Envelope,
+        message: bytes,
+        before_body: BeforeBody,
+        following: Announcement | None = None,
+    ) -> Outcome:
         """Try once to hand `message`, ASCII with CRLF line ends, to the relay, and return what came of it.
 
         `before_body` is awaited when the relay is ready for the message (354) and before its first byte leaves;
         False withdraws the message. What it raises, and cancellation, closes the connection at once and goes on
-        to the caller; nothing else is raised.
+        to the caller; nothing else is raised. With `following`, what is carried next is announced behind the final
+        dot, which RFC 2920 3.1 allows: that saves it a turn-around.
         """
         flaw = _flaw(envelope, message)
         if flaw is not None:
+            self._forget_announced()
             return flaw
+        if self._announced not in (None, (envelope, len(message))):
+            self._forget_announced()
         try:
-            kept = self._line
-            outcome = await self._attempt(envelope, message, before_body)
-            # A relay that closes idle lines, or each line after a message, may do so before we can see it.
-            if kept is not None and kept.was_cut and outcome.phase is Phase.MAIL and outcome.code is None:
-                outcome = await self._attempt(envelope, message, before_body)
+            kept, was_announced = self._line, self._announced is not None
+            outcome = await self._attempt(envelope, message, before_body, following)
+            # A relay that closes idle lines, or each line after some messages, may do so before we can see it.
+            was_left = (kept is not None and kept.was_cut and outcome.code is None) or (
+                was_announced and outcome.code == 421
+            )
+            if was_left and outcome.phase is Phase.MAIL:
+                outcome = await self._attempt(envelope, message, before_body, following)
         except BaseException:
             self._drop()
             raise
         return outcome
 
-    async def _attempt(self, envelope: Envelope, message: bytes, before_body: Callable[[], Awaitable[bool]]) -> Outcome:
-        if self._line is None or self._is_worn(self._line):
+    async def _attempt(
+        self, envelope: Envelope, message: bytes, before_body: BeforeBody, following: Announcement | None
+    ) -> Outcome:
+        if self._line is None or (self._announced is None and self._is_worn(self._line)):
             refusal = await self.open()
             if refusal is not None:
                 return refusal
@@ -152,24 +114,34 @@ class SmtpCourier:
         misfit = self._misfit(envelope, len(message))
         if misfit is not None:
             return misfit
-        outcome = await self._transact(line, envelope, message, before_body)
+        outcome = await self._transact(line, envelope, message, before_body, following)
         self._settle(line, outcome)
         return outcome
 
     async def close(self) -> None:
         """Take leave of the relay and close the connection; harmless where there is none."""
+        self._forget_announced()
         line, self._line = self._line, None
         if line is not None:
             await line.close(self._limits.quit)
 
+    def _forget_announced(self) -> None:
+        """Cut the line on which a message is awaited that will not come: what is said now would be its body."""
+        if self._announced is not None:
+            self._drop()
+
     def _drop(self) -> None:
+        self._announced = None
         if self._line is not None:
             self._line.fail("the connection was dropped")
             self._line = None
 
     def _is_worn(self, line: Line) -> bool:
-        is_old = asyncio.get_running_loop().time() >= self._expires
-        return is_old or self._carried >= self._limits.messages or line.trouble is not None
+        return line.trouble is not None or self._is_old or self._carried >= self._limits.messages
+
+    @property
+    def _is_old(self) -> bool:
+        return asyncio.get_running_loop().time() >= self._expires
 
     def _settle(self, line: Line, outcome: Outcome) -> None:
         """Keep the connection for the next message where replies are in step, else drop it.
@@ -178,7 +150,9 @@ class SmtpCourier:
         """
         self._carried += 1
         is_clean = outcome.verdict is Verdict.SENT or outcome.blame is not Blame.RELAY
-        if is_clean and line.is_in_step:
+        if is_clean and self._announced is not None and line.trouble is None:
+            self._needs_reset = False
+        elif is_clean and line.is_in_step:
             self._needs_reset = outcome.verdict is not Verdict.SENT
             line.forget_replies()
         else:
@@ -212,11 +186,27 @@ class SmtpCourier:
             commands.insert(0, (Phase.MAIL, b"RSET\r\n", self._limits.command))
         return commands
 
+    def _announcement(self, following: Announcement | None) -> bytes:
+        """Return the commands that announce the next message, empty where they may not stand behind this one."""
+        is_last = self._is_old or self._carried + 1 >= self._limits.messages
+        if following is None or not self._offer.pipelining or is_last:
+            return b""
+        if _flaw(following[0], b"") or self._misfit(*following):
+            return b""
+        return b"".join(command for _, command, _ in self._commands(*following))
+
     async def _transact(
-        self, line: Line, envelope: Envelope, message: bytes, before_body: Callable[[], Awaitable[bool]]
+        self,
+        line: Line,
+        envelope: Envelope,
+        message: bytes,
+        before_body: BeforeBody,
+        following: Announcement | None,
     ) -> Outcome:
         commands = self._commands(envelope, len(message))
-        if self._offer.pipelining:  # RFC 2920: one packet, one turn-around
+        if self._announced is not None:
+            self._announced = None
+        elif self._offer.pipelining:  # RFC 2920: one packet, one turn-around
             line.send(b"".join(command for _, command, _ in commands), replies=len(commands))
         for phase, command, limit in commands:
             if not self._offer.pipelining:
@@ -232,16 +222,22 @@ class SmtpCourier:
             return Outcome(Verdict.DEFERRED, Phase.DATA, Blame.MESSAGE, reason)
         if line.trouble is not None:
             return self._unanswered(Phase.DATA, line)
-        return await self._send_body(line, dot_stuffed(message))
+        return await self._send_body(line, dot_stuffed(message), following)
 
-    async def _send_body(self, line: Line, octets: bytes) -> Outcome:
+    async def _send_body(self, line: Line, octets: bytes, following: Announcement | None) -> Outcome:
         """Send the dot-stuffed message and judge the reply. From here on, silence is UNCERTAIN."""
+        self._needs_reset = is_whole = False
         for start in range(0, len(octets), BLOCK):
-            line.send(octets[start : start + BLOCK], replies=0 if start else 1)
+            block = octets[start : start + BLOCK]
+            is_whole = start + BLOCK >= len(octets)
+            if is_whole and (announcement := self._announcement(following)):
+                self._announced = following
+                line.send(block + announcement, replies=4 - bool(start))
+            else:
+                line.send(block, replies=0 if start else 1)
             await line.drained(self._limits.block)
             if line.has_reply:  # some relays refuse, and leave, before they have heard the end
                 break
-        is_whole = start + BLOCK >= len(octets)
         reply = await line.reply(self._limits.dot)
         if reply is None:
             return self._unanswered(Phase.BODY, line)
@@ -276,14 +272,14 @@ class SmtpCourier:
         smtp = aiosmtplib.SMTP(hostname=relay.host, local_hostname=relay.local_hostname, start_tls=False, timeout=None)
         phase = Phase.TLS
         try:
-            context = None if relay.tls == "none" else await _tls_context(relay.ca_file)
+            context = None if relay.tls == "none" else await tls_context(relay.ca_file)
             phase = Phase.CONNECT
             async with asyncio.timeout(limits.connect):
-                sock = await _connected_socket(relay)
+                sock = await connected_socket(relay)
             async with asyncio.timeout(limits.greeting):
                 await smtp.connect(sock=sock, use_tls=relay.tls == "implicit", tls_context=context)
             async with asyncio.timeout(limits.command):
-                await _say_hello(smtp)
+                await say_hello(smtp)
             if relay.tls == "starttls":
                 phase = Phase.TLS
                 if not smtp.supports_extension("starttls"):
@@ -295,7 +291,7 @@ class SmtpCourier:
             if relay.username:
                 phase = Phase.LOGIN
                 async with asyncio.timeout(limits.command):
-                    await _log_in(smtp, relay.username, relay.password or "")
+                    await log_in(smtp, relay.username, relay.password or "")
             self._take_over(smtp)
         except aiosmtplib.SMTPResponseException as error:
             return classify(phase, error.code, error.message, self._secrets)
@@ -330,58 +326,6 @@ class SmtpCourier:
                 return unanswered(phase, f"cannot reach {host}: {os.strerror(number)}")
             case _:
                 return unanswered(phase, f"{host}: {cause}", self._secrets)
-
-
-async def _connected_socket(relay: Relay) -> socket.socket:
-    """Return a socket connected to the first of the relay's addresses that takes it; raise the last OSError."""
-    loop = asyncio.get_running_loop()
-    failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in await loop.getaddrinfo(relay.host, relay.port, type=socket.SOCK_STREAM):
-        sock = socket.socket(family, kind, protocol)
-        try:
-            sock.setblocking(False)
-            await loop.sock_connect(sock, address)
-        except OSError as error:
-            sock.close()
-            failure = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return sock
-    raise failure
-
-
-async def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Return a context that verifies chain and name. Made for each connection, so a renewed file is seen."""
-    try:
-        return await asyncio.to_thread(ssl.create_default_context, cafile=ca_file)  # reading costs about 10 ms
-    except OSError as error:  # SSLError is one
-        raise aiosmtplib.SMTPException(f"cannot use the certificates in {ca_file}: {error.strerror}") from error
-
-
-async def _say_hello(smtp: aiosmtplib.SMTP) -> None:
-    try:
-        await smtp.ehlo()
-    except aiosmtplib.SMTPHeloError as error:
-        if error.code not in _EHLO_UNKNOWN:
-            raise
-        await smtp.helo()
-
-
-async def _log_in(smtp: aiosmtplib.SMTP, username: str, password: str) -> None:
-    """Log in by the first method offered, once: three refusals for one wrong password can lock an account."""
-    methods = {"plain": smtp.auth_plain, "login": smtp.auth_login, "cram-md5": smtp.auth_crammd5}
-    for name, method in methods.items():
-        if name in smtp.server_auth_methods:
-            await method(_octets(username), _octets(password))
-            return
-    raise aiosmtplib.SMTPException("no login: the relay offers none of PLAIN, LOGIN and CRAM-MD5")
-
-
-def _octets(secret: str) -> bytes:
-    """Encode without an error, whose text would show the secret."""
-    return secret.encode("utf-8", "surrogatepass")
 
 
 def _flaw(envelope: Envelope, message: bytes) -> Outcome | None:

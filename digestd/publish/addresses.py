@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 import idna
@@ -35,6 +36,7 @@ def ascii_address(address: str) -> str:
     return f"{local}@{domain}"
 
 
+@lru_cache(maxsize=16)  # an edition asks twice: for its pages and for its header
 def unsubscribe_urls(sender: Sender, token: str) -> tuple[str | None, str]:
     """Return the web address, `{public_url}/u/{token}`, and the mail address at which a reader leaves.
 
@@ -49,6 +51,7 @@ def unsubscribe_urls(sender: Sender, token: str) -> tuple[str | None, str]:
     return url, by_mail
 
 
+@lru_cache(maxsize=16)
 def contact_url(sender: Sender) -> str:
     """Return the `mailto:` address that reaches a person. Raises AddressRefused."""
     return "mailto:" + quote(ascii_address(sender.reply_to or sender.from_address), safe="@")

@@ -128,7 +128,7 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
     return Rendered(
         subject,
         tuple(_filled(text, edition.id, [card.text for card in cards])),
-        tuple(_filled(html, edition.id, [card.html for card in cards])),
+        tuple(_filled(str(html), edition.id, [card.html for card in cards])),  # Markup is slow to cut
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from digestd.model import Cadence, Profile, QuietHours, Weekday
@@ -23,6 +25,20 @@ class Slot:
 
     issue: str
     at: datetime
+
+
+class Times(NamedTuple):
+    """When a profile is published: all of it that the schedule looks at."""
+
+    cadence: Cadence
+    days: tuple[Weekday, ...]
+    at: time
+    timezone: str
+
+    @classmethod
+    def of(cls, profile: Profile) -> Times:
+        """Return the times of a profile."""
+        return cls(profile.cadence, profile.days, profile.at, profile.timezone)
 
 
 def instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
@@ -43,6 +59,17 @@ def instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
 
 def latest(profile: Profile, now: datetime) -> Slot:
     """Return the slot of the profile's own cadence that came last, at or before `now`."""
+    return _latest(Times.of(profile), now)
+
+
+def following(profile: Profile, now: datetime) -> Slot:
+    """Return the slot of the profile's own cadence that comes next, after `now`."""
+    return _following(Times.of(profile), now)
+
+
+# Most readers of a tick share their hour with many others.
+@lru_cache(maxsize=4096)
+def _latest(profile: Times, now: datetime) -> Slot:
     zone = ZoneInfo(profile.timezone)
     day = now.astimezone(zone).date() + DAY  # set back over midnight, a clock comes to the day before once more
     while True:
@@ -52,8 +79,8 @@ def latest(profile: Profile, now: datetime) -> Slot:
         day -= DAY
 
 
-def following(profile: Profile, now: datetime) -> Slot:
-    """Return the slot of the profile's own cadence that comes next, after `now`."""
+@lru_cache(maxsize=4096)
+def _following(profile: Times, now: datetime) -> Slot:
     zone = ZoneInfo(profile.timezone)
     day = now.astimezone(zone).date() - DAY
     while True:
@@ -83,7 +110,7 @@ def day_of(timezone: str, now: datetime) -> tuple[datetime, datetime]:
     return instant(day, time.min, zone), instant(day + DAY, time.min, zone)
 
 
-def _slot(profile: Profile, day: date, zone: ZoneInfo) -> Slot | None:
+def _slot(profile: Times, day: date, zone: ZoneInfo) -> Slot | None:
     """Return the slot that falls on a local day, if one does."""
     weekly = profile.cadence is Cadence.WEEKLY
     if WEEKDAYS[day.weekday()] not in (profile.days[:1] if weekly else profile.days):

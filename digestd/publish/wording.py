@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from itertools import islice, zip_longest
 from types import MappingProxyType
 from typing import Final
@@ -123,7 +124,8 @@ def _local(edition: Edition) -> datetime:
 def _titles(edition: Edition) -> list[str]:
     # Best first over all profiles: the first of each section, then the second of each, …
     heads = [islice(_shown(section), _TITLES_IN_SUBJECT) for section in edition.sections]
-    papers = [entry.paper for row in zip_longest(*heads) for entry in row if entry]
+    rows = zip_longest(*heads) if len(heads) > 1 else heads
+    papers = [entry.paper for row in rows for entry in row if entry]
     return list(dict.fromkeys(title_shown(paper) for paper in papers[: 2 * _TITLES_IN_SUBJECT]))
 
 
@@ -143,6 +145,7 @@ def _subject_name(edition: Edition) -> str:
     return shorten(clean(edition.sections[0].profile), _LONGEST_SUBJECT_NAME) + ": "
 
 
+@lru_cache(maxsize=4096)
 def _short_title(title: str) -> str:
     # `ToolChain*: Efficient Action Space Navigation …` is known as ToolChain*.
     name, colon, _ = title.partition(": ")

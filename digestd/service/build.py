@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from digestd.config import Dkim, Settings
-from digestd.deliver.courier import Relay, SmtpCourier
-from digestd.deliver.stage import Courier, Post
+from digestd.config.tables import Relay as RelayTable
+from digestd.deliver.courier import SmtpCourier
+from digestd.deliver.relay import Relay
+from digestd.deliver.stage import Outlet, Post
 from digestd.errors import ConfigError, ServedElsewhere, StoreError
 from digestd.ingest.stage import Folders
 from digestd.model import Sender, Snapshot
@@ -139,25 +141,28 @@ def opening(settings: Settings, snapshot: Callable[[], Snapshot], woken: Callabl
     )
 
 
-def courier_maker(settings: Settings) -> Callable[[], Courier]:
-    """Return what makes a connection to the relay, not yet opened."""
-    smtp = settings.smtp
+def outlets(settings: Settings) -> tuple[Outlet, ...]:
+    """Return what makes connections to each relay, not yet opened."""
+    name = settings.mail.from_address.rpartition("@")[2]
+    return tuple(_outlet(relay, name) for relay in (settings.smtp, *settings.smtp.more))
+
+
+def _outlet(given: RelayTable, name: str) -> Outlet:
     relay = Relay(
-        host=smtp.host,
-        port=smtp.port_in_use,
-        tls=smtp.tls,
-        username=smtp.username or None,
-        password=smtp.password.get_secret_value() or None,
-        local_hostname=settings.mail.from_address.rpartition("@")[2],
+        host=given.host,
+        port=given.port_in_use,
+        tls=given.tls,
+        username=given.username or None,
+        password=given.password.get_secret_value() or None,
+        local_hostname=name,
     )
-    return lambda: SmtpCourier(relay)
+    return Outlet(lambda: SmtpCourier(relay), given.connections)
 
 
 def post(settings: Settings) -> Post:
     """Return how to deliver, under a name that no other run has."""
     return Post(
         owner=f"{socket.gethostname()}-{secrets.token_hex(8)}",
-        connections=settings.smtp.connections,
         sender=settings.mail.from_address,
         hold_uncertain=settings.smtp.on_uncertain == "hold",
         signers=signers(settings),

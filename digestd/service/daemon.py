@@ -207,7 +207,7 @@ class Daemon:
         if self._stop.is_set():
             return
         try:
-            report = await rounds.deliver(stop=self._new_relay, settled=self._settled)
+            report = await rounds.deliver(stop=self._new_relay, told=self._settled)
         except DeliveredElsewhere:
             log.info("delivered-elsewhere")
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from digestd.config import Settings
@@ -12,14 +12,16 @@ from digestd.deliver.policy import LONGEST_WAIT
 from digestd.deliver.stage import DeliverReport, deliver
 from digestd.errors import DigestdError
 from digestd.ingest.stage import FileReport, ingest_inbox
-from digestd.model import Outcome, Snapshot
+from digestd.model import OutboxState, Outcome, Snapshot
 from digestd.publish.alerts import Warm
 from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
+from digestd.service.press_room import PressRoom
 from digestd.store.base import Claim, Store, SyncReport
 from digestd.subscribers.file import read_people
 
 Clock = Callable[[], datetime]
+MANY = 1_000  # editions ready; a process that makes messages takes a second to start, and makes thousands in one
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,12 @@ class Rounds:
         return publish(self.store, snapshot, now, progress, stop, self.warm, rules, near)
 
     async def deliver(
-        self, *, stop: asyncio.Event | None = None, settled: Callable[[Claim, Outcome], None] | None = None
+        self, *, stop: asyncio.Event | None = None, told: Callable[[Claim, Outcome], None] | None = None
     ) -> DeliverReport:
-        """Send what is ready."""
-        maker, post = build.courier_maker(self.settings), build.post(self.settings)
-        return await deliver(self.store, maker, post, self.clock, build.jitter, stop=stop, settled=settled)
+        """Send what is ready; where that is much, its messages are made in processes beside this one."""
+        outlets, post = build.outlets(self.settings), build.post(self.settings)
+        if self.store.outbox.counts()[OutboxState.READY] < MANY:
+            return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)
+        with PressRoom(self.settings) as room:
+            post = replace(post, press=room.print)
+            return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)

@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 
 from digestd.errors import NotFound
 from digestd.model import (
@@ -22,8 +24,9 @@ from digestd.model import (
     Section,
     Snapshot,
 )
-from digestd.store.base import Advance, Composed, DueProfile, DueSubscriber, Saved
+from digestd.store.base import Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.papers import stored
+from digestd.store.saving import Saving
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 from digestd.store.subscribers import profile_of
@@ -32,12 +35,17 @@ from digestd.store.subscribers import profile_of
 FURTHEST = timedelta(days=15)
 
 
+MOST_KEPT = 4_096  # papers kept in memory, as they were announced; about 10 MB
+_PLACES = MappingProxyType({str(place): place for place in Place})
+
+
 class SqliteEditions:
     """The `Editions` of a SQLite store."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._sql = statements("editions")
+        self._read: dict[int, Paper] = {}
 
     def key(self) -> bytes:
         with self._connections.read() as connection:
@@ -115,19 +123,8 @@ class SqliteEditions:
         return Snapshot.from_json(row["content"])
 
     def save(self, composed: Sequence[Composed], snapshot: str, now: datetime) -> Saved:
-        issues = editions = papers = 0
         with self._connections.write(needs_room=True) as connection:
-            for one in composed:
-                connection.execute("SAVEPOINT issue")
-                written = self._write(connection, one, snapshot, now)
-                if written is None:
-                    connection.execute("ROLLBACK TO issue")
-                else:
-                    issues += 1
-                    editions += one.edition_id is not None
-                    papers += written
-                connection.execute("RELEASE issue")
-        return Saved(issues, editions, papers)
+            return Saving(connection, self._sql, snapshot, now).save(composed)
 
     def load(self, pks: Sequence[int], token: Callable[[int, str], str]) -> dict[int, tuple[Edition, str]]:
         wanted = {"pks": json.dumps(list(pks))}
@@ -135,10 +132,7 @@ class SqliteEditions:
             rows = connection.execute(self._sql["editions"], wanted).fetchall()
             sections = connection.execute(self._sql["sections"], wanted).fetchall()
             entries = connection.execute(self._sql["entries"], wanted).fetchall()
-            revisions = {"pks": json.dumps(sorted({row["pk"] for row in entries}))}
-            papers = {
-                row["revision"]: stored(row).paper for row in connection.execute(self._sql["revisions"], revisions)
-            }
+            papers = self._revisions(connection, {row["pk"] for row in entries})
         placed: dict[tuple[int, int], list[Entry]] = {}
         for row in entries:
             entry = _entry(papers[row["pk"]], row)
@@ -164,6 +158,17 @@ class SqliteEditions:
             for row in rows
         }
 
+    def _revisions(self, connection: sqlite3.Connection, pks: set[int]) -> dict[int, Paper]:
+        """Return what papers said, by revision. A revision never changes, so those of the day are kept."""
+        known = self._read
+        if len(known) + len(pks) > MOST_KEPT:
+            known = self._read = {pk: known[pk] for pk in pks & known.keys()}
+        missing = {"pks": json.dumps(sorted(pks - known.keys()))}
+        known.update(
+            (row["revision"], stored(row).paper) for row in connection.execute(self._sql["revisions"], missing)
+        )
+        return known
+
     def announcement(self, subscriber: int, paper: int) -> tuple[int, Entry] | None:
         with self._connections.read() as connection:
             found = {"subscriber": subscriber, "paper": paper}
@@ -188,88 +193,14 @@ class SqliteEditions:
         quiet = QuietHours.read(person["quiet_hours"])
         return DueSubscriber(person["pk"], person["email"], person["name"], person["timezone"], tuple(profiles), quiet)
 
-    def _write(self, connection: sqlite3.Connection, one: Composed, snapshot: str, now: datetime) -> int | None:
-        """Write one issue; returns the number of its papers, None when another publisher was faster."""
-        read = {due.pk: due.spec for due in one.subscriber.profiles}
-        if not all(self._advance(connection, step, read.get(step.profile)) for step in one.advances):
-            return None
-        if one.edition_id is None:
-            return 0
-        try:
-            return self._insert(connection, one, snapshot, now)
-        except sqlite3.IntegrityError as error:
-            # A paper that another profile of the same person announced meanwhile. It must not stop the others.
-            if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
-                return None
-            raise
 
-    def _advance(self, connection: sqlite3.Connection, step: Advance, spec: int | None) -> bool:
-        """Move progress on, only from the issue and the profile with which it was read."""
-        values = {
-            "profile": step.profile,
-            "cadence": step.cadence,
-            "spec": spec,
-            "was": step.was,
-            "issue": step.issue,
-            "horizon": step.horizon,
-            "due_at": to_ms(step.due_at) if step.due_at else None,
-        }
-        return connection.execute(self._sql["advance"], values).rowcount == 1
-
-    def _insert(self, connection: sqlite3.Connection, one: Composed, snapshot: str, now: datetime) -> int:
-        """Write one edition and its outbox row; returns the number of its papers."""
-        person = one.subscriber
-        values = {
-            "id": one.edition_id,
-            "subscriber": person.pk,
-            "issue": one.issue,
-            "cadence": one.cadence,
-            "now": to_ms(now),
-            "considered": one.considered,
-            "snapshot": snapshot,
-            "email": person.email,
-            "name": person.name,
-            "timezone": person.timezone,
-        }
-        edition = connection.execute(self._sql["insert_edition"], values).fetchone()[0]
-        entries: list[dict[str, object]] = []
-        for position, section in enumerate(one.sections):
-            connection.execute(
-                self._sql["insert_section"],
-                {
-                    "profile": section.due.pk,
-                    "issue": one.issue,
-                    "edition": edition,
-                    "position": position,
-                    "name": section.due.profile.name,
-                    "spec": section.due.spec,
-                    "matched": section.matched,
-                    "looked": section.looked,
-                    "hits": json.dumps(dict(section.hits), ensure_ascii=False),
-                },
-            )
-            entries += [
-                {
-                    "subscriber": person.pk,
-                    "paper": paper.pk,
-                    "edition": edition,
-                    "profile": section.due.pk,
-                    "position": len(entries) + number,
-                    "revision": paper.revision,
-                    "place": entry.place,
-                    "score": entry.score,
-                    "standing": entry.standing,
-                    "queries": json.dumps(entry.queries, ensure_ascii=False),
-                }
-                for number, (paper, entry) in enumerate(section.entries)
-            ]
-        connection.executemany(self._sql["insert_entry"], entries)
-        connection.execute(self._sql["insert_outbox"], {"edition": edition, "now": to_ms(now)})
-        return len(entries)
+@lru_cache(maxsize=16_384)
+def _queries(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
 
 
 def _entry(paper: Paper, row: sqlite3.Row) -> Entry:
-    return Entry(paper, tuple(json.loads(row["queries"])), row["score"], Place(row["place"]), row["standing"])
+    return Entry(paper, _queries(row["queries"]), row["score"], _PLACES[row["place"]], row["standing"])
 
 
 def letter_content(letter: Letter) -> str:

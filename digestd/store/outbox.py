@@ -17,6 +17,8 @@ from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 
 CRASHED = "the line or the program ended while the message was on its way; the relay may have it"
+SET_ASIDE = "it was in hand when the program ended, three times in a row; `outbox retry` tries it again"
+MOST_CRASHES = 3  # in a row, of which two with nothing else in hand
 LEFT = "the reader left before it was sent"
 MIN_PREFIX = 6  # characters of an id; less is a number, or says too little
 
@@ -65,18 +67,38 @@ class SqliteOutbox:
         self._instance.renew()
 
     def recover(self, owner: str, now: datetime, *, hold: bool) -> int:
-        target = OutboxState.UNCERTAIN if hold else OutboxState.READY
-
         def put_right(connection: sqlite3.Connection) -> int:
-            left = connection.execute(self._sql["left_sending"], {"owner": owner}).fetchall()
+            left = connection.execute(self._sql["left_behind"], {"owner": owner}).fetchall()
             for row in left:
-                values = {"edition": row["edition"], "state": target, "reason": CRASHED, "owner": owner}
-                connection.execute(self._sql["recover_sending"], {**values, "now": to_ms(now)})
-                self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, CRASHED)
-            connection.execute(self._sql["recover_claimed"], {"owner": owner, "now": to_ms(now)})
-            return len(left)
+                self._put_right(connection, row, owner, now, hold)
+            return sum(row["state"] == OutboxState.SENDING for row in left)
 
         return self._connections.settle(put_right)
+
+    def _put_right(
+        self, connection: sqlite3.Connection, row: sqlite3.Row, owner: str, now: datetime, hold: bool
+    ) -> None:
+        """Move on what a crash left in hand: ready again, or, where that led nowhere, aside."""
+        was_sending = row["state"] == OutboxState.SENDING
+        target, reason = OutboxState.READY, CRASHED if was_sending else None
+        if was_sending:
+            self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, CRASHED)
+        if was_sending and hold:
+            target = OutboxState.UNCERTAIN
+        elif row["crashes"] + 1 >= MOST_CRASHES:
+            target, reason = OutboxState.FAILED, SET_ASIDE
+            self._write(connection, row["edition"], now, OutboxState.FAILED, SET_ASIDE)
+        connection.execute(
+            self._sql["recover"],
+            {
+                "edition": row["edition"],
+                "state": target,
+                "reason": reason,
+                "not_before": to_ms(now) if was_sending else None,
+                "owner": owner,
+                "now": to_ms(now),
+            },
+        )
 
     def bring_forward(self, now: datetime, longest: timedelta) -> int:
         values = {"now": to_ms(now), "latest": to_ms(now + longest)}
@@ -98,7 +120,9 @@ class SqliteOutbox:
             ).fetchall()
             for row in unwanted:
                 self._write(connection, row["edition"], now, OutboxState.CANCELLED, LEFT)
-            editions = [row[0] for row in connection.execute(self._sql["claim"], bounds).fetchall()]
+            found = connection.execute(self._sql["claim_suspect"], bounds).fetchall()
+            found = found or connection.execute(self._sql["claim"], bounds).fetchall()
+            editions = [row[0] for row in found]
             rows = connection.execute(self._sql["claims"], {"editions": json.dumps(editions)}).fetchall()
             if rows and not self._has_turned:
                 token = self._instance.turn(connection)
@@ -106,15 +130,46 @@ class SqliteOutbox:
             self._has_turned = True
             self._instance.confirm(token)
         claims = [
-            Claim(row["edition"], row["id"], row["email"], row["attempts"], from_ms(row["composed_at"]), row["sha256"])
+            Claim(
+                row["edition"],
+                row["id"],
+                row["email"],
+                row["attempts"],
+                from_ms(row["composed_at"]),
+                row["sha256"],
+                row["crashes"] > 0,
+            )
             for row in rows
         ]
         return claims, len(unwanted)
 
     def record(self, owner: str, transitions: Sequence[Transition]) -> list[bool]:
-        return self._connections.settle(
-            lambda connection: [self._record(connection, owner, transition) for transition in transitions]
-        )
+        def write_down(connection: sqlite3.Connection) -> list[bool]:
+            connection.execute("SAVEPOINT batch")
+            if self._record(connection, owner, transitions):
+                made = [True] * len(transitions)
+            else:  # somebody left, or a row is no longer ours: which one, each by itself tells
+                connection.execute("ROLLBACK TO batch")
+                made = [self._record(connection, owner, [transition]) for transition in transitions]
+            connection.execute("RELEASE batch")
+            return made
+
+        return self._connections.settle(write_down)
+
+    def _record(self, connection: sqlite3.Connection, owner: str, transitions: Sequence[Transition]) -> bool:
+        """Make all of the transitions, and write the ledger. Returns False where one of them could not be made."""
+        begun = [(one.edition, one.sha256, to_ms(one.at)) for one in transitions if one.target is OutboxState.SENDING]
+        steps = [_step(one) for one in transitions if one.target is not OutboxState.SENDING]
+        if begun:
+            values = {"batch": json.dumps(begun), "owner": owner}
+            if connection.execute(self._sql["begin_sending"], values).rowcount != len(begun):
+                return False
+        if steps:
+            values = {"batch": json.dumps(steps), "owner": owner}
+            if connection.execute(self._sql["transition"], values).rowcount != len(steps):
+                return False
+            connection.execute(self._sql["write_ledgers"], values)
+        return True
 
     def release(self, owner: str, now: datetime) -> None:
         values = {"owner": owner, "now": to_ms(now)}
@@ -164,35 +219,25 @@ class SqliteOutbox:
 
         return self._connections.settle(move)
 
-    def _record(self, connection: sqlite3.Connection, owner: str, wanted: Transition) -> bool:
-        if wanted.target is OutboxState.SENDING:
-            values = {"edition": wanted.edition, "sha256": wanted.sha256, "owner": owner, "now": to_ms(wanted.at)}
-            return connection.execute(self._sql["begin_sending"], values).rowcount == 1
-        moved = connection.execute(
-            self._sql["transition"],
-            {
-                "edition": wanted.edition,
-                "source": wanted.source,
-                "target": wanted.target,
-                "not_before": to_ms(wanted.not_before) if wanted.not_before else None,
-                "reason": wanted.reason,
-                "taken_back": int(not wanted.counts),
-                "owner": owner,
-                "now": to_ms(wanted.at),
-            },
-        )
-        if moved.rowcount != 1:
-            return False
-        if wanted.ledger:
-            said = {"phase": wanted.phase, "code": wanted.code, "taken_back": int(not wanted.counts)}
-            self._write(connection, wanted.edition, wanted.at, wanted.ledger, wanted.reason, **said)
-        return True
-
-    def _write(
-        self, connection: sqlite3.Connection, edition: int, at: datetime, state: str, reply: str, **said: object
-    ) -> None:
+    def _write(self, connection: sqlite3.Connection, edition: int, at: datetime, state: str, reply: str) -> None:
         values = {"edition": edition, "at": to_ms(at), "state": state, "reply": reply}
-        connection.execute(self._sql["write_ledger"], {"phase": None, "code": None, "taken_back": 0, **values, **said})
+        connection.execute(self._sql["write_ledger"], values)
+
+
+def _step(one: Transition) -> tuple[object, ...]:
+    """Return a transition as the statements of a batch read it."""
+    return (
+        one.edition,
+        one.source,
+        one.target,
+        to_ms(one.at),
+        to_ms(one.not_before) if one.not_before else None,
+        one.reason,
+        int(not one.counts),
+        one.ledger,
+        one.phase,
+        one.code,
+    )
 
 
 def _row(row: sqlite3.Row) -> OutboxRow:

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 from support.peers import SIZE_LIMIT, MailPeers, mail_peers
 
-from digestd.deliver.courier import Relay, SmtpCourier
+from digestd.deliver.courier import SmtpCourier
+from digestd.deliver.relay import Relay
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 __all__ = ["mail_peers"]  # a fixture: pytest finds it by its name here

@@ -27,7 +27,8 @@ from support.attempts import (
 )
 from support.smtp_script import SmtpScript
 
-from digestd.deliver.courier import Relay, SmtpCourier
+from digestd.deliver.courier import SmtpCourier
+from digestd.deliver.relay import Relay
 from digestd.model import Phase
 
 

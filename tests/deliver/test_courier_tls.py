@@ -31,7 +31,8 @@ from support.certificates import self_signed
 from support.smtp_actions import OK, Drop, Hang, Script
 from support.smtp_script import SmtpScript
 
-from digestd.deliver.courier import BLOCK, Relay, SmtpCourier
+from digestd.deliver.courier import BLOCK, SmtpCourier
+from digestd.deliver.relay import Relay
 from digestd.model import Phase
 
 USER, PASSWORD = "digestd", "correct-horse-battery"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,14 @@ from support.history import check_history
 from support.office import Office, office
 from support.smtp_actions import Drop, Script
 
-from digestd.deliver import stage
-from digestd.deliver.courier import Relay, SmtpCourier
+from digestd.deliver import press
+from digestd.deliver.courier import SmtpCourier
 from digestd.deliver.policy import MIN_ATTEMPTS
+from digestd.deliver.press import Press
+from digestd.deliver.relay import Relay
 from digestd.deliver.stage import PATIENCE, DeliverReport
-from digestd.model import Blame, OutboxState, Outcome, Phase, Verdict
-from digestd.store.base import Claim, Transition
+from digestd.model import OutboxState, Phase, Verdict
+from digestd.store.base import Transition
 
 READY, SENT, FAILED = OutboxState.READY, OutboxState.SENT, OutboxState.FAILED
 UNCERTAIN, CLAIMED, SENDING = OutboxState.UNCERTAIN, OutboxState.CLAIMED, OutboxState.SENDING
@@ -250,12 +251,10 @@ async def test_deliver_after_a_crash_in_the_body_resends_or_holds(
 
 
 def rendered_sha256(it: Office) -> str:
-    """Return the SHA-256 that the edition's bytes have, by rendering them with the stage's own parts."""
-    desk = stage._Desk(it.world.store)
+    """Return the SHA-256 that the edition's bytes have, by a press of our own."""
     [row] = it.rows()
-    claim = Claim(row.edition, row.edition_id, row.email, 1, it.world.now, None)
-    edition, snapshot = desk.load([claim])[row.edition]
-    return hashlib.sha256(stage.build_message(edition, stage.render(edition, snapshot), snapshot.sender)).hexdigest()
+    [printed] = Press(it.world.store.editions, ()).print([row.edition])
+    return printed[1]
 
 
 async def test_deliver_of_a_second_rendering_that_differs_sets_it_aside_unsent(tmp_path: Path) -> None:
@@ -274,14 +273,14 @@ async def test_deliver_of_a_second_rendering_that_differs_sets_it_aside_unsent(t
 async def test_deliver_with_one_edition_that_cannot_be_rendered_sends_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = stage.render
+    whole = press.render
 
     def poisoned(edition: Any, snapshot: Any) -> Any:
         if edition.reader.email == "r1@example.org":
             raise RuntimeError("a template fails on it")
         return whole(edition, snapshot)
 
-    monkeypatch.setattr(stage, "render", poisoned)
+    monkeypatch.setattr(press, "render", poisoned)
     async with office(tmp_path, people=5) as it:
         report = await it.deliver()
         assert (report.sent, report.failed) == (4, 1)
@@ -291,14 +290,3 @@ async def test_deliver_with_one_edition_that_cannot_be_rendered_sends_the_others
         [line] = it.ledger(row)
         assert line.state == "failed"
         assert len(it.told) == 5
-
-
-def test_outcome_of_the_relay_itself_is_told_from_one_of_an_edition() -> None:
-    def outcome(phase: Phase, code: int | None) -> Outcome:
-        return Outcome(Verdict.DEFERRED, phase, Blame.RELAY, "no", code)
-
-    assert stage._is_relays_own(outcome(Phase.MAIL, 550))
-    assert stage._is_relays_own(outcome(Phase.RCPT, None))
-    assert stage._is_relays_own(outcome(Phase.BODY, 421))
-    assert not stage._is_relays_own(outcome(Phase.RCPT, 550))
-    assert not stage._is_relays_own(Outcome(Verdict.DEFERRED, Phase.MAIL, Blame.MESSAGE, "no", 451))

@@ -11,7 +11,8 @@ import pytest
 from support.smtp_actions import Hang, Slow
 from support.smtp_script import SmtpScript
 
-from digestd.deliver.courier import Limits, Relay, SmtpCourier
+from digestd.deliver.courier import SmtpCourier
+from digestd.deliver.relay import Limits, Relay
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 SENT, DEFERRED, FAILED, UNCERTAIN = Verdict.SENT, Verdict.DEFERRED, Verdict.FAILED, Verdict.UNCERTAIN

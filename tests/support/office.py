@@ -12,8 +12,9 @@ from support.smtp_actions import Script
 from support.smtp_script import SmtpScript
 from support.world import World, papers, reader
 
-from digestd.deliver.courier import Relay, SmtpCourier
-from digestd.deliver.stage import DeliverReport, Post, deliver
+from digestd.deliver.courier import SmtpCourier
+from digestd.deliver.relay import Relay
+from digestd.deliver.stage import DeliverReport, Outlet, Post, deliver
 from digestd.model import Origin, OutboxState, Outcome, SubscriberState
 from digestd.store.base import Claim, LedgerRow, OutboxRow
 from digestd.store.open import SqliteStore
@@ -25,7 +26,8 @@ class Office:
     def __init__(self, world: World, relay: SmtpScript, connections: int, hold: bool) -> None:
         self.world = world
         self.relay = relay
-        self.post = Post("office-1", connections, "papers@example.org", hold)
+        self.post = Post("office-1", "papers@example.org", hold)
+        self.connections = connections
         self.couriers: list[SmtpCourier] = []
         self.told: list[tuple[Claim, Outcome]] = []
 
@@ -39,11 +41,11 @@ class Office:
         self.post = replace(self.post, owner=f"office-{int(self.post.owner.partition('-')[2]) + 1}")
         return await deliver(
             store or self.world.store,
-            options.pop("make_courier", self.make_courier),
+            [Outlet(options.pop("make_courier", self.make_courier), options.pop("connections", self.connections))],
             self.post,
             lambda: self.world.now,
             lambda: 0.0,
-            settled=lambda claim, outcome: self.told.append((claim, outcome)),
+            told=lambda claim, outcome: self.told.append((claim, outcome)),
             **options,
         )
 

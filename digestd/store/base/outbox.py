@@ -13,7 +13,10 @@ from digestd.model import OutboxState, Phase
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to send one edition. `attempts` counts this one too; `sha256` is of an earlier attempt's bytes."""
+    """The right to send one edition. `attempts` counts this one too; `sha256` is of an earlier attempt's bytes.
+
+    A program ended with a `suspect` in its hands: it is claimed alone, and nothing else until it is settled.
+    """
 
     edition: int
     edition_id: str
@@ -21,6 +24,7 @@ class Claim:
     attempts: int
     composed_at: datetime
     sha256: str | None
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class Outbox(Protocol):
     def recover(self, owner: str, now: datetime, *, hold: bool) -> int:
         """Put right what a crash left: `claimed` becomes ready; `sending` ready again, or uncertain with `hold`.
 
-        Returns how many were `sending`.
+        What three crashes in a row left is set aside as failed. Returns how many were `sending`.
         """
 
     def bring_forward(self, now: datetime, longest: timedelta) -> int:

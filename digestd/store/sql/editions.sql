@@ -72,9 +72,11 @@ WHERE profile = :profile AND cadence = :cadence AND issue IS :was
 AND EXISTS (SELECT 1 FROM profile WHERE pk = :profile AND spec = :spec AND active = 1)
 
 -- name: insert_edition
-INSERT INTO edition (id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone)
-VALUES (:id, :subscriber, :issue, :cadence, :now, :considered, :snapshot, :email, :name, :timezone)
-RETURNING pk
+INSERT INTO edition (pk, id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone)
+VALUES (:pk, :id, :subscriber, :issue, :cadence, :now, :considered, :snapshot, :email, :name, :timezone)
+
+-- name: newest_edition
+SELECT coalesce(max(pk), 0) FROM edition
 
 -- name: insert_section
 INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched, looked, hits)

@@ -1,13 +1,15 @@
--- name: left_sending
-SELECT edition, attempts FROM outbox WHERE state = 'sending' AND claimed_by IS NOT :owner
+-- What a crash left. The attempt stays counted, and so is the crash: an edition that ends the program each time
+-- is set aside after the third.
+-- name: left_behind
+SELECT edition, state, crashes FROM outbox WHERE state = 'claimed' AND claimed_by IS NOT :owner
+UNION ALL
+SELECT edition, state, crashes FROM outbox WHERE state = 'sending' AND claimed_by IS NOT :owner
 
--- name: recover_sending
-UPDATE outbox SET state = :state, not_before = :now, claimed_by = NULL, reason = :reason, changed_at = :now
-WHERE edition = :edition AND state = 'sending' AND claimed_by IS NOT :owner
-
--- name: recover_claimed
-UPDATE outbox SET state = 'ready', claimed_by = NULL, changed_at = :now
-WHERE state = 'claimed' AND claimed_by IS NOT :owner
+-- name: recover
+UPDATE outbox
+SET state = :state, crashes = crashes + 1, claimed_by = NULL, changed_at = :now,
+    not_before = coalesce(:not_before, not_before), reason = coalesce(:reason, reason)
+WHERE edition = :edition AND state IN ('claimed', 'sending') AND claimed_by IS NOT :owner
 
 -- name: bring_forward
 UPDATE outbox SET not_before = :now, changed_at = :now WHERE state = 'ready' AND not_before > :latest
@@ -31,6 +33,16 @@ WHERE edition IN (
 ) AND state = 'ready'
 RETURNING edition, attempts
 
+-- One that was in hand when the program ended goes alone, so that no other is blamed if it ends again.
+-- name: claim_suspect
+UPDATE outbox SET state = 'claimed', claimed_by = :owner, attempts = attempts + 1, changed_at = :now
+WHERE edition = (
+    SELECT o.edition FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
+    WHERE o.state = 'ready' AND o.crashes > 0 AND o.not_before <= :now AND s.state = 'active'
+    ORDER BY o.crashes, o.not_before LIMIT 1
+) AND state = 'ready'
+RETURNING edition
+
 -- name: claim
 UPDATE outbox SET state = 'claimed', claimed_by = :owner, attempts = attempts + 1, changed_at = :now
 WHERE edition IN (
@@ -41,28 +53,46 @@ WHERE edition IN (
 RETURNING edition
 
 -- name: claims
-SELECT o.edition, e.id, e.email, o.attempts, e.composed_at, o.sha256
+SELECT o.edition, e.id, e.email, o.attempts, e.composed_at, o.sha256, o.crashes
 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
 WHERE o.edition IN (SELECT value FROM json_each(:editions))
 ORDER BY o.not_before, o.edition
 
+-- The next three take a whole batch as one statement: rows of a JSON array. A thread that runs one gives the
+-- interpreter away once, and not once for each row.
 -- name: begin_sending
-UPDATE outbox SET state = 'sending', sha256 = :sha256, changed_at = :now
-WHERE edition = :edition AND state = 'claimed' AND claimed_by = :owner
+UPDATE outbox SET state = 'sending', sha256 = b.sha256, changed_at = b.at
+FROM (SELECT json_extract(value, '$[0]') AS edition, json_extract(value, '$[1]') AS sha256,
+             json_extract(value, '$[2]') AS at
+      FROM json_each(:batch)) AS b
+WHERE outbox.edition = b.edition AND +outbox.state = 'claimed' AND +outbox.claimed_by = :owner  -- by pk, not by claim
 AND EXISTS (SELECT 1 FROM edition AS e JOIN subscriber AS s ON s.pk = e.subscriber
-            WHERE e.pk = :edition
+            WHERE e.pk = outbox.edition
             AND CASE e.kind WHEN 'confirm' THEN s.state != 'suppressed' AND coalesce(s.left_at, 0) < e.composed_at
                             ELSE s.state = 'active' END)
 
 -- name: transition
 UPDATE outbox
-SET state = :target, not_before = coalesce(:not_before, not_before), reason = :reason, changed_at = :now,
-    claimed_by = NULL, attempts = attempts - :taken_back
-WHERE edition = :edition AND state = :source AND claimed_by = :owner
+SET state = b.target, not_before = coalesce(b.not_before, outbox.not_before), reason = b.reason, changed_at = b.at,
+    claimed_by = NULL, attempts = attempts - b.taken_back, crashes = 0
+FROM (SELECT json_extract(value, '$[0]') AS edition, json_extract(value, '$[1]') AS source,
+             json_extract(value, '$[2]') AS target, json_extract(value, '$[3]') AS at,
+             json_extract(value, '$[4]') AS not_before, json_extract(value, '$[5]') AS reason,
+             json_extract(value, '$[6]') AS taken_back
+      FROM json_each(:batch)) AS b
+WHERE outbox.edition = b.edition AND +outbox.state = b.source AND +outbox.claimed_by = :owner
+
+-- name: write_ledgers
+INSERT INTO ledger (edition, at, state, attempt, phase, code, reply)
+SELECT o.edition, json_extract(b.value, '$[3]'), json_extract(b.value, '$[7]'),
+       o.attempts + json_extract(b.value, '$[6]'), json_extract(b.value, '$[8]'), json_extract(b.value, '$[9]'),
+       json_extract(b.value, '$[5]')
+FROM json_each(:batch) AS b CROSS JOIN outbox AS o ON o.edition = json_extract(b.value, '$[0]')
+WHERE json_extract(b.value, '$[7]') IS NOT NULL
 
 -- name: write_ledger
 INSERT INTO ledger (edition, at, state, attempt, phase, code, reply)
-SELECT :edition, :at, :state, attempts + :taken_back, :phase, :code, :reply FROM outbox WHERE edition = :edition
+SELECT :edition, :at, :state, attempts, NULL, NULL, :reply FROM outbox WHERE edition = :edition
 
 -- name: release
 UPDATE outbox SET state = 'ready', claimed_by = NULL, attempts = attempts - 1, changed_at = :now

@@ -200,12 +200,14 @@ CREATE TABLE outbox (
                CHECK (state IN ('ready', 'claimed', 'sending', 'sent', 'failed', 'uncertain', 'cancelled')),
     not_before INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
+    crashes    INTEGER NOT NULL DEFAULT 0,  -- in a row, of a program that had it in hand
     claimed_by TEXT,
     sha256     TEXT,  -- of the bytes that were sent, or begun to be sent
     reason     TEXT NOT NULL DEFAULT '',
     changed_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_ready ON outbox (not_before) WHERE state = 'ready';
+CREATE INDEX outbox_suspect ON outbox (crashes) WHERE state = 'ready' AND crashes > 0;
 -- A handful of rows at any time; without these, looking for what a crash left would read the whole outbox.
 CREATE INDEX outbox_claimed ON outbox (claimed_by) WHERE state = 'claimed';
 CREATE INDEX outbox_sending ON outbox (claimed_by) WHERE state = 'sending';
