@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from support.browser import chromium
 from support.web_site import Site
 
 from digestd.model import Origin, SubscriberState
 from digestd.resources import shipped
 
-CHROMIUM = "/usr/bin/chromium"
 COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
-
-
-@asynccontextmanager
-async def chromium() -> AsyncIterator[Any]:
-    """Start the browser, or skip the test where there is none."""
-    playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed")
-    if shutil.which(CHROMIUM) is None:
-        pytest.skip(f"{CHROMIUM} is not installed")
-    async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
 
 
 async def opened(browser: Any, site: Site, width: int, scheme: str) -> Any:
