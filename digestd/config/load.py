@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from digestd.config.kinds import nearest
 from digestd.config.places import Places
-from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Relay, Schedule, Smtp, Web
+from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Relay, Schedule, Smtp, Source, Web
 from digestd.config.toml_file import explain, problem, read_toml
 from digestd.errors import ConfigError
 
@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     matching: Matching = Matching()
     web: Web = Web()
+    source: tuple[Source, ...] = ()
     subscribers: Path = Path("subscribers.toml")
 
     @classmethod
@@ -91,6 +92,13 @@ class Settings(BaseSettings):
         for relay in (self.smtp, *self.smtp.more):
             if relay.password_file and relay.password.get_secret_value():
                 raise ValueError("smtp.password and smtp.password_file are both set; keep one")
+        return self
+
+    @model_validator(mode="after")
+    def _sources_once(self) -> Settings:
+        names = [source.name for source in self.source]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two sources are called {twice}")
         return self
 
     def dump(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, SecretStr, model_validator
 
 from digestd.config.kinds import HOST, Address, ClockText, ListId, OneLine, PublicUrl, Zone
 
@@ -108,6 +108,28 @@ class Web(Strict):
     signups_per_network: int = Field(20, ge=1, le=1_000_000)
     signups_per_domain: int = Field(200, ge=1, le=1_000_000)
     signups_in_all: int = Field(1_000, ge=1, le=1_000_000)
+
+
+class Source(Strict):
+    """Where digest files are fetched from: an address, or a preset with what it needs."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")
+    url: str = Field("", pattern=r"^(https?://[^\s/@]+(/\S*)?)?$", max_length=2_000)
+    preset: Literal["", "arxiv", "huggingface", "biorxiv", "medrxiv", "pubmed"] = ""
+    topics: tuple[OneLine, ...] = ()
+    query: OneLine = ""
+    every_hours: float = Field(24.0, ge=0.25, le=744)
+    allow_private: bool = False
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Source:
+        if bool(self.url) == bool(self.preset):
+            raise ValueError("expected one of url and preset")
+        if self.preset == "arxiv" and bool(self.topics) == bool(self.query):
+            raise ValueError("the preset arxiv needs topics such as cs.CL, or a query, not both")
+        if self.preset == "pubmed" and not self.query.isalnum():
+            raise ValueError("the preset pubmed needs as query the code of a feed that its Create RSS has made")
+        return self
 
 
 class Matching(Strict):

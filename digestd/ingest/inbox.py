@@ -19,6 +19,7 @@ from pathlib import Path
 from digestd.match.text import clean
 
 UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")  # what browsers, editors and copiers call half a file
+REASON = ".reason"  # the ending of what explains a file in the quarantine
 MAX_NAME = 180  # bytes; leaves room below the 255 of file systems for what is put behind a name
 
 
@@ -109,6 +110,17 @@ def quarantine_copy(path: Path, folder: Path, reason: str, max_bytes: int) -> No
     with suppress(OSError):  # one may not be allowed to read it: the reason says it all
         if path.stat().st_size <= max_bytes:
             shutil.copy2(path, target)
+
+
+def take_back(path: Path, inbox: Path) -> Path:
+    """Move a file out of the quarantine into the inbox, and what explains it away. Returns where it stands now."""
+    _make(inbox)
+    while True:
+        target = _free(inbox, path.name)
+        with suppress(FileExistsError):
+            _move(path, target, path.lstat())
+            path.with_name(path.name + REASON).unlink(missing_ok=True)
+            return target
 
 
 def write_durably(path: Path, text: str) -> None:

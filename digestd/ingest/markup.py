@@ -59,6 +59,7 @@ _TAG = re.compile(
 _DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml[^>]*\?>")
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")  # XML 1.0, 2.2
 _AMPERSAND = re.compile(r"&(?:(?P<code>#\d{1,7}|#x[0-9a-fA-F]{1,6}|amp|lt|gt|quot|apos);|(?P<name>[A-Za-z]\w{1,30});)?")
+_ROOT = re.compile(r"<(?:[\w.-]{1,40}:)?([\w.-]{1,60})(?=[\s/>])")
 _CDATA = re.compile(r"(<!\[CDATA\[|\]\]>)")
 
 
@@ -77,8 +78,8 @@ def root(head: str) -> tuple[str, str]:
         if end < 0:
             return "", ""
         at = end + len(ends[opening])
-    found = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)([^<>]*)>").match(head, at)
-    return (found[1].lower(), found[2]) if found else ("", "")
+    found, end = _ROOT.match(head, at), head.find(">", at)
+    return (found[1].lower(), head[found.end() : end]) if found and end >= 0 else ("", "")
 
 
 def elements(lines: Iterator[str], wanted: Collection[str], *, several: bool = False) -> Iterator[Element]:

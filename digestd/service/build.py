@@ -7,23 +7,27 @@ import fcntl
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from digestd import __version__
 from digestd.config import Dkim, Settings
 from digestd.config.tables import Relay as RelayTable
 from digestd.deliver.courier import SmtpCourier
 from digestd.deliver.relay import Relay
 from digestd.deliver.stage import Outlet, Post
 from digestd.errors import ConfigError, ServedElsewhere, StoreError
+from digestd.ingest.sources import fetch
+from digestd.ingest.sources.stage import Fetcher
 from digestd.ingest.stage import Folders
 from digestd.model import Sender, Snapshot
 from digestd.publish.check import check_templates
 from digestd.publish.dkim import Signer
 from digestd.publish.due import AlertRules
 from digestd.resources import mail_templates, web_templates
-from digestd.store.base import Limits
+from digestd.store.base import Limits, Store
 from digestd.store.disk import MEGABYTE, Disk
 from digestd.store.open import SqliteStore
 from digestd.web.check import check_pages
@@ -44,6 +48,20 @@ def folders(settings: Settings) -> Folders:
     """Return where digest files lie."""
     paths, ingest = settings.paths, settings.ingest
     return Folders(paths.inbox, paths.archive, paths.quarantine, ingest.max_file_mb * 1_000_000, ingest.settle_seconds)
+
+
+def fetcher(settings: Settings, store: Store, clock: Callable[[], datetime]) -> Fetcher:
+    """Return what fetches the sources, under a name by which their operators can reach ours."""
+    contact = settings.mail.public_url or f"mailto:{settings.mail.from_address}"
+    return Fetcher(
+        sources=settings.source,
+        states=store.sources,
+        inbox=settings.paths.inbox,
+        agent=f"digestd/{__version__} (+{contact})",
+        limits=fetch.Limits(settings.ingest.max_file_mb * 1_000_000),
+        clock=clock,
+        wait=time.sleep,
+    )
 
 
 def store(settings: Settings, *, thorough: bool = False) -> SqliteStore:

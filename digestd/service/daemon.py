@@ -25,7 +25,7 @@ from digestd.deliver.policy import relay_pause
 from digestd.errors import DeliveredElsewhere, DigestdError
 from digestd.model import Outcome, Snapshot
 from digestd.service import build
-from digestd.service.logs import log_file, log_outcome, log_people, log_trouble
+from digestd.service.logs import log_file, log_outcome, log_people, log_source, log_trouble
 from digestd.service.notify import Notifier, handed_over
 from digestd.service.reload import Watcher, prepare
 from digestd.service.rounds import Clock, People, Rounds
@@ -62,11 +62,12 @@ class Daemon:
         self._rounds = rounds
         self._stop_limit = stop_limit
         self._stop = asyncio.Event()
+        self._fetches = Stage("fetch", self._fetch)
         self._ingests = Stage("ingest", self._ingest)
         self._publishes = Stage("publish", self._publish)
         self._delivers = Stage("deliver", self._deliver)
         self._reloads = Stage("reload", self._reload)
-        self._stages = (self._ingests, self._publishes, self._delivers, self._reloads)
+        self._stages = (self._fetches, self._ingests, self._publishes, self._delivers, self._reloads)
         self._standing = Standing(rounds.store, self._stages, Notifier.of(os.environ))
         self._watcher = Watcher(config, rounds.settings)
         self._rewatch = asyncio.Event()
@@ -145,7 +146,7 @@ class Daemon:
             self.stop()
 
     def _wake(self) -> None:
-        for stage in (self._ingests, self._publishes, self._delivers):
+        for stage in (self._fetches, self._ingests, self._publishes, self._delivers):
             stage.wake.set()
 
     def _tick(self) -> None:
@@ -157,6 +158,14 @@ class Daemon:
         if self._watcher.looks_changed():  # seen at the latest now, where a folder cannot be watched
             self._rewatch.set()
         self._wake()
+
+    async def _fetch(self) -> None:
+        """Fetch the sources that are due; the watch on the inbox, or the next tick, finds what they brought."""
+        await asyncio.to_thread(self._fetch_sources)
+
+    def _fetch_sources(self) -> None:
+        for report in self._rounds.fetch(stop=self._stop.is_set):
+            log_source(report)
 
     async def _ingest(self) -> None:
         await self._may_begin.wait()

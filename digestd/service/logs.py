@@ -8,6 +8,7 @@ import sys
 import structlog
 
 from digestd.deliver.stage import DeliverReport
+from digestd.ingest.sources.stage import SourceReport
 from digestd.ingest.stage import FileReport
 from digestd.model import Blame, Outcome, Verdict
 from digestd.service.rounds import People
@@ -51,6 +52,18 @@ def log_file(report: FileReport) -> None:
         log.info("file-ingested", file=report.file, **{key: getattr(report, key) for key in counted})
     for bad in report.bad_records:
         log.warning("bad-record", file=report.file, line=bad.line, reason=bad.reason)
+
+
+def log_source(report: SourceReport) -> None:
+    """Write down what a fetch of a source came to."""
+    level = log.warning if report.failed else log.info
+    level(
+        "source-failed" if report.failed else "source-fetched",
+        source=report.source,
+        file=report.file,
+        reason=report.said,
+        again_at=f"{report.next_at:%Y-%m-%dT%H:%M:%SZ}",
+    )
 
 
 def log_people(people: People) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -11,6 +11,7 @@ from digestd.config import Settings
 from digestd.deliver.policy import LONGEST_WAIT
 from digestd.deliver.stage import DeliverReport, deliver
 from digestd.errors import DigestdError
+from digestd.ingest.sources.stage import SourceReport
 from digestd.ingest.stage import FileReport, ingest_inbox
 from digestd.model import OutboxState, Outcome, Snapshot
 from digestd.publish.alerts import Warm
@@ -58,6 +59,14 @@ class Rounds:
             yield from ingest_inbox(self.store.papers, build.folders(self.settings), self.clock, wait)
         except OSError as error:
             place = error.filename2 or error.filename or self.settings.paths.inbox
+            raise DigestdError(f"{place}: {(error.strerror or str(error)).lower()}") from error
+
+    def fetch(self, names: Sequence[str] = (), stop: Callable[[], bool] = lambda: False) -> Generator[SourceReport]:
+        """Fetch the sources that are due, or those named, into the inbox. Raises DigestdError as `ingest` does."""
+        try:
+            yield from build.fetcher(self.settings, self.store, self.clock).round(names, stop)
+        except OSError as error:
+            place = error.filename or self.settings.paths.inbox
             raise DigestdError(f"{place}: {(error.strerror or str(error)).lower()}") from error
 
     def realign(self, *, stepped_back: bool = False) -> int:

@@ -14,6 +14,7 @@ from digestd.store.papers import SqlitePapers
 from digestd.store.readers import SqliteReaders
 from digestd.store.sections import SqliteSections
 from digestd.store.signups import SqliteSignups
+from digestd.store.sources import SqliteSources
 from digestd.store.sqlite import BUSY_TIMEOUT, Connections
 from digestd.store.stats import stats
 from digestd.store.subscribers import SqliteSubscribers
@@ -40,6 +41,7 @@ class SqliteStore:
         self.sections = SqliteSections(self._connections)
         self.outbox = SqliteOutbox(self._connections)
         self.readers = SqliteReaders(self._connections, self.subscribers)
+        self.sources = SqliteSources(self._connections)
         self.signups = SqliteSignups(self._connections, self.subscribers)
 
     def stats(self) -> dict[str, object]:

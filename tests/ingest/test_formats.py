@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from datetime import date
 from importlib.metadata import EntryPoint
@@ -195,6 +196,25 @@ def test_plug_in_that_cannot_be_used_is_named(plugged: list[object], broken: obj
 def test_named_format_that_is_none_lists_those_there_are() -> None:
     with pytest.raises(FileRefused, match="'nothing' is no format; there are jsonl, huggingface, .*, mail"):
         formats.named("nothing")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<" + "0" * 30_000,
+        "\n" * 60_000 + "x",
+        "<!--" * 30_000 + "-->",
+        "[" * 60_000,
+        "- " + " " * 60_000 + "x",
+        "|" * 60_000,
+    ],
+    ids=["an endless root", "blank lines", "comments", "brackets", "a wide list line", "a wide row"],
+)
+def test_hostile_shapes_cost_linear_time(text: str) -> None:
+    begun = time.process_time()
+    for name in (None, *FIRST):
+        read(text.encode(), name)
+    assert time.process_time() - begun < 10  # eighteen readings; a quadratic one alone takes longer
 
 
 PIECES = [line for case in cases() for line in content(case).splitlines(keepends=True)]

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from support.http_script import http_script, ok
 from support.smtp_script import Hang, SmtpScript
 from support.world import papers, reader
 
@@ -95,6 +96,20 @@ async def test_serve_mails_what_is_dropped_and_stops_cleanly(tmp_path: Path) -> 
             assert await served.stopped() == 0
             assert "event=stopped" in served.log
             assert "level=error" not in served.log
+
+
+async def test_serve_fetches_its_sources_and_mails_what_they_bring(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        with http_script(ok(papers("A Robot").encode())) as server:
+            source = f'[[source]]\nname = "nests"\nurl = "{server.url}"\nallow_private = true\n'
+            source += '[[source]]\nname = "nobody"\nurl = "http://127.0.0.1:1/"\n'
+            config = configure(tmp_path, relay.port, reader("ada", "robot"), more=source)
+            async with serving(config) as served:
+                await served.until(lambda: len(relay.messages) == 1)
+                await served.says("source-failed")
+                assert await served.stopped() == 0
+        assert (served.log.count("event=source-fetched"), served.log.count("event=source-failed")) == (1, 1)
+        assert "which is no public address" in served.log
 
 
 async def test_serve_takes_over_a_reload_and_keeps_the_last_good_one(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from digestd.store.base.papers import Counts, DigestFile, Papers
 from digestd.store.base.readers import Past, Readers
 from digestd.store.base.sections import PlacedSection, Sections
 from digestd.store.base.signups import Asked, Limits, Signup, Signups
+from digestd.store.base.sources import Sources, SourceState
 from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers, SyncReport
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "Sections",
     "Signup",
     "Signups",
+    "SourceState",
+    "Sources",
     "Store",
     "StoredSubscriber",
     "Subscribers",
@@ -82,6 +85,10 @@ class Store(Protocol):
     @property
     def readers(self) -> Readers:
         """What readers may ask about themselves."""
+
+    @property
+    def sources(self) -> Sources:
+        """What is remembered of the sources."""
 
     @property
     def signups(self) -> Signups:

@@ -62,6 +62,19 @@ CREATE TABLE revision (
 ) STRICT;
 CREATE INDEX revision_paper ON revision (paper);
 
+-- What is remembered of a source between two fetches, so that a restart asks nobody again.
+CREATE TABLE source (
+    name       TEXT PRIMARY KEY,
+    address    TEXT NOT NULL,
+    etag       TEXT NOT NULL,
+    modified   TEXT NOT NULL,  -- the Last-Modified it told, word by word
+    sha256     TEXT NOT NULL,  -- of what it answered last
+    checked_at INTEGER NOT NULL,
+    next_at    INTEGER NOT NULL,
+    failures   INTEGER NOT NULL,  -- in a row
+    said       TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE subscriber (
     pk         INTEGER PRIMARY KEY AUTOINCREMENT,
     address    TEXT NOT NULL UNIQUE,  -- case-folded: one person, one row, however the address is written
