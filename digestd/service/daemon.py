@@ -166,6 +166,7 @@ class Daemon:
     def _fetch_sources(self) -> None:
         for report in self._rounds.fetch(stop=self._stop.is_set):
             log_source(report)
+            self._fetches.progress()
 
     async def _ingest(self) -> None:
         await self._may_begin.wait()

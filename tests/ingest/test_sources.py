@@ -198,6 +198,14 @@ def test_named_source_that_there_is_not_is_said_and_stop_stops(world: World) -> 
         assert list(made.fetcher.round(stop=lambda: True)) == []
 
 
+def test_stop_ends_a_slow_conversation_and_leaves_nothing(world: World) -> None:
+    slow = forever(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.05)
+    with room(world, slow, limits=Limits(max_bytes=1_000_000, silence=30, total=60)) as made:
+        assert list(made.fetcher.round(stop=lambda: len(made.server.asked) > 0)) == []
+        assert list(made.inbox.iterdir()) == []
+        assert world.store.sources.state("s0") is None
+
+
 @pytest.mark.parametrize(
     ("one", "public"),
     [

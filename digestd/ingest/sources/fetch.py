@@ -31,7 +31,10 @@ _TEXT = (
     "application/x-gzip",
 )
 
+WATCH = 0.2  # seconds between looks whether a conversation must end
+
 Lookup = Callable[[str, int], list[str]]
+Stop = Callable[[], bool]
 
 
 class FetchFailed(Exception):
@@ -40,6 +43,10 @@ class FetchFailed(Exception):
     def __init__(self, reason: str, pause: timedelta | None = None) -> None:
         super().__init__(reason)
         self.pause = pause
+
+
+class Stopped(Exception):
+    """The program ends: what was on its way is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +84,23 @@ def look_up(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def fetch(request: Request, target: BinaryIO, limits: Limits, now: datetime, lookup: Lookup = look_up) -> Answer:
-    """Write what an address answers to `target`. Raises FetchFailed."""
+def go_on() -> bool:
+    """Say that nothing asks for an end."""
+    return False
+
+
+def fetch(
+    request: Request,
+    target: BinaryIO,
+    limits: Limits,
+    now: datetime,
+    lookup: Lookup = look_up,
+    stop: Stop = go_on,
+) -> Answer:
+    """Write what an address answers to `target`. Raises FetchFailed, and Stopped soon after `stop` says so."""
     address, until = request.address, time.monotonic() + limits.total
     for _ in range(REDIRECTS + 1):
-        with _response(address, request, limits, until, lookup) as response:
+        with _response(address, request, limits, until, lookup, stop) as response:
             if response.status in (301, 302, 303, 307, 308):
                 address = _redirected(address, response.getheader("Location", ""))
                 continue
@@ -91,32 +110,34 @@ def fetch(request: Request, target: BinaryIO, limits: Limits, now: datetime, loo
                 pause = _pause(response.getheader("Retry-After", ""), now)
                 raise FetchFailed(f"it answered {response.status} {response.reason[:80]}".rstrip(), pause)
             _refuse_type(response)
-            _copy(response, target, limits, until)
+            _copy(response, target, limits, until, stop)
             return Answer(False, response.getheader("ETag", "")[:500], response.getheader("Last-Modified", "")[:100])
     raise FetchFailed(f"more than {REDIRECTS} redirections")
 
 
 @contextmanager
 def _response(
-    address: str, request: Request, limits: Limits, until: float, lookup: Lookup
+    address: str, request: Request, limits: Limits, until: float, lookup: Lookup, stop: Stop
 ) -> Iterator[http.client.HTTPResponse]:
     parts = urlsplit(address)
     sockets: list[socket.socket] = []
     line = _connection(parts, request.allow_private, limits, lookup, sockets)
-    stop = threading.Timer(max(0.0, until - time.monotonic()), _hang_up, [sockets])
-    stop.daemon = True
+    done = threading.Event()
+    watch = threading.Thread(target=_watch, args=(sockets, until, stop, done), daemon=True)
     try:
-        stop.start()
+        watch.start()
         line.connect()
         sockets.append(line.sock)  # the one with TLS; the line itself forgets it before the body is read
         line.request("GET", _path(parts), headers=_headers(request))
         yield line.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
+        if stop():
+            raise Stopped from None
         if time.monotonic() >= until:
             raise FetchFailed(f"it took longer than {limits.total:g} seconds") from None
         raise FetchFailed(_why(error, limits)) from None
     finally:
-        stop.cancel()
+        done.set()
         line.close()
 
 
@@ -176,8 +197,11 @@ def _connected(found: list[str], port: int, timeout: float) -> socket.socket:
     raise trouble
 
 
-def _hang_up(sockets: list[socket.socket]) -> None:
+def _watch(sockets: list[socket.socket], until: float, stop: Stop, done: threading.Event) -> None:
     """End a conversation from outside, however slowly the other side still speaks."""
+    while not (stop() or time.monotonic() >= until):
+        if done.wait(WATCH):
+            return
     for one in sockets[-1:]:
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
@@ -219,7 +243,7 @@ def _refuse_type(response: http.client.HTTPResponse) -> None:
         raise FetchFailed(f"it answered in the coding {coded[:40]}, which was not asked for")
 
 
-def _copy(response: http.client.HTTPResponse, target: BinaryIO, limits: Limits, until: float) -> None:
+def _copy(response: http.client.HTTPResponse, target: BinaryIO, limits: Limits, until: float, stop: Stop) -> None:
     """Write a body as it stands: one that is gzipped is a gzipped digest file."""
     if response.length is not None and response.length > limits.max_bytes:
         raise FetchFailed(f"it is too large: {response.length:,} bytes, at most {limits.max_bytes:,} are taken")
@@ -228,10 +252,10 @@ def _copy(response: http.client.HTTPResponse, target: BinaryIO, limits: Limits, 
         taken += len(chunk)
         if taken > limits.max_bytes:
             raise FetchFailed(f"it is too large: more than {limits.max_bytes:,} bytes")
-        if time.monotonic() > until:
+        if stop() or time.monotonic() > until:
             raise TimeoutError
         target.write(chunk)
-    if time.monotonic() >= until:  # whoever hung up, it was we
+    if stop() or time.monotonic() >= until:  # whoever hung up, it was we
         raise TimeoutError
     if response.length:
         raise FetchFailed(f"it broke off {response.length:,} bytes before its end")

@@ -17,7 +17,7 @@ from digestd.config.tables import Source
 from digestd.errors import DigestdError
 from digestd.ingest.inbox import sync_folder
 from digestd.ingest.reading import fingerprint
-from digestd.ingest.sources.fetch import FetchFailed, Limits, Lookup, Request, fetch, look_up
+from digestd.ingest.sources.fetch import FetchFailed, Limits, Lookup, Request, Stop, Stopped, fetch, go_on, look_up
 from digestd.ingest.sources.plan import address, next_delay
 from digestd.store.base import Sources, SourceState
 
@@ -61,7 +61,7 @@ class Fetcher:
             raise DigestdError(f"{missing[0]!r} is no source of the configuration; there are {there}")
         return [known[name] for name in names] if names else [one for one in self.sources if self._is_due(one)]
 
-    def round(self, names: Sequence[str] = (), stop: Callable[[], bool] = lambda: False) -> Iterator[SourceReport]:
+    def round(self, names: Sequence[str] = (), stop: Stop = go_on) -> Iterator[SourceReport]:
         """Fetch what is due, or the named sources at once, yielding a report for each; one failing stops no other.
 
         Raises DigestdError for a name that no source has, and OSError for an inbox that cannot be written to.
@@ -74,7 +74,11 @@ class Fetcher:
             asked.add(host)
             if stop():
                 return
-            yield self._fetched(source)
+            try:
+                report = self._fetched(source, stop)
+            except Stopped:
+                return
+            yield report
 
     def _is_due(self, source: Source) -> bool:
         state = self.states.state(source.name)
@@ -84,7 +88,7 @@ class Fetcher:
         now = self.clock()
         return now >= state.next_at or now < state.checked_at - timedelta(hours=1)
 
-    def _fetched(self, source: Source) -> SourceReport:
+    def _fetched(self, source: Source, stop: Stop) -> SourceReport:
         now, where = self.clock(), address(source)
         known = self.states.state(source.name)
         if known is None or known.address != where:
@@ -95,7 +99,7 @@ class Fetcher:
             self.inbox.mkdir(parents=True, exist_ok=True)
             with partial.open("wb") as target:
                 asked = Request(where, self.agent, known.etag, known.modified, source.allow_private)
-                answer = fetch(asked, target, self.limits, now, self.lookup)
+                answer = fetch(asked, target, self.limits, now, self.lookup, stop)
                 target.flush()
                 os.fsync(target.fileno())
             with partial.open("rb") as written:
