@@ -18,6 +18,7 @@ from support.world import MONDAY, World, papers, reader
 from digestd.errors import StoreHeld
 from digestd.model import OutboxState
 from digestd.store import mark
+from digestd.store.backup import back_up
 from digestd.store.open import SqliteStore
 
 
@@ -64,6 +65,14 @@ async def test_restored_backup_does_not_send_until_outbox_release(
         await run(config, "deliver")
         assert len(relay.messages) == 2
         assert relay.messages[0].octets == relay.messages[1].octets
+
+
+def test_restored_backup_is_held_even_when_nothing_was_sent_since(tmp_path: Path) -> None:
+    database, copy = composed(tmp_path), tmp_path / "copy.db"
+    back_up(database, copy)
+    overwritten(copy, database)
+    with closing(SqliteStore(database)) as store:
+        assert store.outbox.held() == "it is older than what was last sent from it"
 
 
 async def test_restored_backup_is_held_in_serve_and_said_and_goes_on_once_released(tmp_path: Path) -> None:
