@@ -173,3 +173,31 @@ def _block_log(until: Path) -> None:
             pass
 
     threading.Thread(target=drain, daemon=True).start()
+
+
+def stalled_at(place: str, seconds: float) -> Fault:
+    """Let the first call of a function block its thread, be it the event loop's, before it begins."""
+    return partial(_replace, place, partial(_first_call, partial(time.sleep, seconds)))
+
+
+def broken_at(place: str) -> Fault:
+    """Let the first call of a function end with an error that nobody expects."""
+    return partial(_replace, place, partial(_first_call, _break))
+
+
+def _break() -> None:
+    raise RuntimeError("broken by a test")
+
+
+def _first_call(act: Callable[[], None], real: Callable[..., Any]) -> Callable[..., Any]:
+    calls = 0
+
+    @wraps(real)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            act()
+        return real(*args, **kwargs)
+
+    return wrapped
