@@ -39,9 +39,10 @@ class Office:
     async def deliver(self, store: Any = None, **options: Any) -> DeliverReport:
         """Run once under a name of its own, without jitter."""
         self.post = replace(self.post, owner=f"office-{int(self.post.owner.partition('-')[2]) + 1}")
+        own = [Outlet(options.pop("make_courier", self.make_courier), options.pop("connections", self.connections))]
         return await deliver(
             store or self.world.store,
-            [Outlet(options.pop("make_courier", self.make_courier), options.pop("connections", self.connections))],
+            options.pop("outlets", own),
             self.post,
             lambda: self.world.now,
             lambda: 0.0,

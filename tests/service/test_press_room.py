@@ -1,0 +1,64 @@
+"""Messages made in processes beside this one: the same bytes, and an end of one of them costs nobody a message."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from support.world import World, papers, reader
+
+from digestd.deliver.press import Press, Printed
+from digestd.service import press_room
+from digestd.service.press_room import DIED, PressRoom
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.people(*(reader(f"r{number}", "robot") for number in range(5)))
+    made.drop(papers("A Robot"))
+    assert made.publish().editions == 5
+    yield made
+    made.close()
+
+
+async def test_press_room_prints_the_same_bytes_as_this_process(world: World) -> None:
+    editions = [1, 2, 3, 4, 5]
+    here = Press(world.store.editions, ()).print(editions)
+    with PressRoom(world.settings) as room:
+        assert await room.print(editions) == here
+        assert await room.print([]) == []
+        first = room._presses[0]
+        assert first is not None
+        assert first._process.pid is not None
+        os.kill(first._process.pid, signal.SIGKILL)  # in the middle of everything
+        assert await room.print(editions) == here
+        pids = [press._process.pid for press in room._presses if press]
+    assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+class Poisoned:
+    """A press that ends at one edition, as a library that fails hard would."""
+
+    def __init__(self, settings: object) -> None:
+        self.has_ended = False
+
+    def print(self, editions: Sequence[int]) -> list[Printed]:
+        if self.has_ended or 3 in editions:
+            self.has_ended = True
+            raise press_room._PressLost
+        return [(b"%d" % edition, "") for edition in editions]
+
+    def end(self) -> None:
+        pass
+
+
+async def test_press_room_with_a_poison_edition_sets_it_aside_and_prints_the_others(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(press_room, "_PressProcess", Poisoned)
+    with PressRoom(world.settings) as room:
+        assert await room.print([1, 2, 3, 4, 5]) == [(b"1", ""), (b"2", ""), DIED, (b"4", ""), (b"5", "")]
