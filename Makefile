@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: help setup demo test check lint types bench faults fuzz agree picture lock clean
+.PHONY: help setup demo test check lint types bench faults fuzz agree picture lock install-systemd clean
 
 help:  ## This list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
 
 setup: $(READY)  ## Make .venv with the locked dependencies
 
@@ -56,6 +56,23 @@ picture: $(READY)  ## Make the README's pictures (needs Chromium)
 lock: $(READY)  ## Write requirements.lock anew
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --upgrade \
 		--extra dev pyproject.toml -o requirements.lock
+
+# PROGRAM is the digestd that the units start; DESTDIR puts the files below another root, for a package.
+PROGRAM ?= /opt/digestd/bin/digestd
+SYSTEMD := $(DESTDIR)/etc/systemd/system
+
+install-systemd:  ## Put the units, the user and a first configuration in place (as root)
+	install -d $(SYSTEMD) $(DESTDIR)/etc/sysusers.d $(DESTDIR)/etc/tmpfiles.d $(DESTDIR)/etc/digestd
+	for unit in digestd.service digestd-once.service digestd.socket digestd-once.timer; do \
+		sed 's|/opt/digestd/bin/digestd|$(PROGRAM)|' config/systemd/$$unit >$(SYSTEMD)/$$unit || exit 1; done
+	install -m 644 config/systemd/digestd.sysusers $(DESTDIR)/etc/sysusers.d/digestd.conf
+	install -m 644 config/systemd/digestd.tmpfiles $(DESTDIR)/etc/tmpfiles.d/digestd.conf
+	test -e $(DESTDIR)/etc/digestd/digestd.toml || \
+		sed -E 's|^# (\w+ = ")var/|\1/var/lib/digestd/|' config/digestd.toml >$(DESTDIR)/etc/digestd/digestd.toml
+	test -e $(DESTDIR)/etc/digestd/subscribers.toml || \
+		install -m 640 config/subscribers.toml $(DESTDIR)/etc/digestd/subscribers.toml
+	if [ -z "$(DESTDIR)" ]; then systemd-sysusers digestd.conf && systemd-tmpfiles --create digestd.conf && \
+		chgrp digestd /etc/digestd/*.toml && systemctl daemon-reload; fi
 
 clean:  ## Remove what was built
 	rm -rf $(VENV) dist build demo-out .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis
