@@ -34,6 +34,8 @@ COMMANDS = MappingProxyType(
         "outbox": ("outbox", "what waits, failed, or is uncertain"),
         "db": ("db", "the store: backup, schema, statistics"),
         "preview": ("explain", "the next edition as it would be sent"),
+        "status": ("status", "what happened today, and what is due next"),
+        "doctor": ("doctor", "every part tried for real"),
         "check": ("check", "validate configuration, templates and profiles"),
         "config": ("check", "the resolved configuration, and a sample to begin with"),
     }

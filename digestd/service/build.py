@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from digestd import __version__
 from digestd.config import Dkim, Settings
@@ -161,20 +162,22 @@ def opening(settings: Settings, snapshot: Callable[[], Snapshot], woken: Callabl
 
 def outlets(settings: Settings) -> tuple[Outlet, ...]:
     """Return what makes connections to each relay, not yet opened."""
-    name = settings.mail.from_address.rpartition("@")[2]
-    return tuple(_outlet(relay, name) for relay in (settings.smtp, *settings.smtp.more))
+    return tuple(
+        Outlet(partial(courier, settings, relay), relay.connections) for relay in (settings.smtp, *settings.smtp.more)
+    )
 
 
-def _outlet(given: RelayTable, name: str) -> Outlet:
+def courier(settings: Settings, given: RelayTable) -> SmtpCourier:
+    """Return a connection to a relay, not yet opened."""
     relay = Relay(
         host=given.host,
         port=given.port_in_use,
         tls=given.tls,
         username=given.username or None,
         password=given.password.get_secret_value() or None,
-        local_hostname=name,
+        local_hostname=settings.mail.from_address.rpartition("@")[2],
     )
-    return Outlet(lambda: SmtpCourier(relay), given.connections)
+    return SmtpCourier(relay)
 
 
 def post(settings: Settings) -> Post:

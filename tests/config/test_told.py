@@ -108,4 +108,4 @@ def test_readme_has_every_command_and_option() -> None:
             assert set(re.findall(r"[a-z]+", row.partition(" ")[2].partition("[")[0])) >= command.commands.keys(), row
             continue
         options = {option for one in command.params if isinstance(one, click.Option) for option in one.opts}
-        assert set(re.findall(r"--[a-z]+", row)) == options - {"-h", "--help"}, row
+        assert set(re.findall(r"--[a-z-]+", row)) == options - {"-h", "--help"}, row

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from digestd.store.base.alerts import Alerts, Waiting
 from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
+from digestd.store.base.history import Files, History
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Papers
 from digestd.store.base.readers import Past, Readers
@@ -31,6 +32,8 @@ __all__ = [
     "DueProfile",
     "DueSubscriber",
     "Editions",
+    "Files",
+    "History",
     "LedgerRow",
     "Limits",
     "Outbox",
@@ -93,6 +96,10 @@ class Store(Protocol):
     @property
     def signups(self) -> Signups:
         """What was asked for on the subscribe page."""
+
+    @property
+    def history(self) -> History:
+        """What happened, and what is to come."""
 
     def stats(self) -> dict[str, object]:
         """Return how much is in the store: numbers by name, those of states as a mapping."""
