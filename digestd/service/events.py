@@ -33,6 +33,8 @@ EVENTS = MappingProxyType(
         "restart-needed": "a change that only a restart takes over",
         "serving": "the daemon has begun its work",
         "signups-limited": "more sign-ups came than are taken; the rest was told to come later",
+        "source-failed": "a source could not be fetched; it is tried again later",
+        "source-fetched": "a source was asked for new papers",
         "stage-failed": "a stage ended with an error; it is tried again at the next tick",
         "stage-stuck": "a stage has shown no progress for long; the watchdog is no longer fed",
         "stopped": "the daemon has ended",

@@ -136,9 +136,9 @@ def test_events_that_are_logged_are_those_of_the_vocabulary_and_of_the_table() -
                 continue
             called = ast.unparse(node.func)
             if called in {f"log.{level}" for level in LEVELS} | {"level"} and node.args:
-                logged.add(ast.unparse(node.args[0]).strip("'\""))
-    by_verdict = {f"edition-{verdict}" for verdict in Verdict}
-    assert "f'edition-{outcome.verdict}" in logged
-    assert (logged - {"f'edition-{outcome.verdict}"}) | by_verdict == EVENTS.keys()
+                texts = (one.value for one in ast.walk(node.args[0]) if isinstance(one, ast.Constant))
+                logged.update(text for text in texts if isinstance(text, str))
+    assert "edition-" in logged, "it goes on with the verdict"
+    assert (logged - {"edition-"}) | {f"edition-{verdict}" for verdict in Verdict} == EVENTS.keys()
     table = dict(re.findall(r"^\| `([a-z-]+)` \| (.+?) \|$", DOCS.partition("## Events")[2], re.MULTILINE))
     assert table == EVENTS
