@@ -63,6 +63,9 @@ class Pool:
         del self._by_query[held.query]
         for required in requirements(held.query.plan):
             self._named.subtract(required)
+            for key in required:
+                if not self._named[key]:
+                    del self._named[key]
         for key in held.keys:
             self._waiting[key].discard(number)
             if not self._waiting[key]:

@@ -169,3 +169,39 @@ def test_pool_forgets_a_query_that_nobody_holds() -> None:
         pool[first]
     assert pool.hold("robot") == first
     assert pool.points(analyse(Paper("y", "Robots"))) == {first: 2.0}
+
+
+def test_pool_that_everything_was_given_back_to_keeps_nothing() -> None:
+    pool, random = Pool(), Random(5)
+    document = analyse(random_queries.paper(random))
+    texts = [str(random_queries.query(random)) for _ in range(40)]
+    numbers = [pool.hold(text) for text in texts]
+    pool.points(document)
+    late = [pool.hold(text) for text in texts[:10]] + [pool.hold("agent robot")]  # one that was never looked for
+    for number in numbers + late:
+        pool.drop(number)
+    assert not any((pool._by_text, pool._by_query, pool._named, pool._waiting))
+    assert set(pool._held) == {None}
+    assert sorted(pool._free) == list(range(len(pool._held)))
+    assert pool.points(document) == {}
+
+
+def test_index_that_everybody_left_keeps_nothing() -> None:
+    index = made(a=wanted("agent", "tools", exclude=("zebra",)), b=wanted("agent"), c=wanted("agent"))
+    for key in "abc":
+        index.remove(key)
+    assert not any((index._askers, index._excluders, index._want_numbers, index._shared, index._members))
+    assert (set(index._wants), set(index._keys)) == ({None}, {None})
+    index.put("d", wanted("robot"))
+    assert (len(index._wants), len(index._keys)) == (2, 3)
+
+
+def test_index_waits_with_a_query_under_its_rarest_word() -> None:
+    pool = Pool()
+    words = ("agent", "robot", "graph", "zzzzzz")
+    for word in words:
+        pool.hold(f"model {word}")
+    pool.points(analyse(PAPER))
+    for number, word in enumerate(words):
+        assert word in pool[number].keys
+        assert "model" not in pool[number].keys
