@@ -121,7 +121,7 @@ class Pool:
 
         for number in self._new:
             held = self._held[number]
-            if held is not None and not held.keys:
+            if held is not None:
                 held.keys, *others = sorted(requirements(held.query.plan), key=cost)
                 held.others = tuple(required for required in others if required != held.keys)
                 for key in held.keys:

@@ -68,7 +68,12 @@ def test_index_of_equal_profiles_gives_all_who_have_them() -> None:
     assert index.queries == 2
 
 
-@pytest.mark.parametrize("bad", [wanted("agent", "(tool"), wanted("agent", exclude=("NOT a",))])
+def test_index_gives_members_in_order_whether_they_share_what_they_want_or_not() -> None:
+    index = made(a=wanted("agent"), b=wanted("tools"), c=wanted("agent"), d=wanted("agent", "tools"))
+    assert list(found(index).items()) == [("a", 3.0), ("b", 1.0), ("c", 3.0), ("d", 4.0)]
+
+
+@pytest.mark.parametrize("bad", [wanted("tools", "(tool"), wanted("agent", exclude=("tools", "NOT a"))])
 def test_index_of_a_bad_query_is_refused_and_nothing_changes(bad: Wanted) -> None:
     index = made(a=wanted("agent"))
     for key in ("a", "b"):
@@ -94,7 +99,9 @@ def test_index_tries_every_kind_of_query(query: str) -> None:
 
 def test_index_tries_only_queries_whose_required_words_are_all_there(monkeypatch: pytest.MonkeyPatch) -> None:
     queries = {f"w{number}": wanted(f'"model w{chr(97 + number)}ord"') for number in range(20)}
-    index = Index([*queries.items(), ("far", wanted("wbord zebra"))])
+    robots = {f"r{number}": wanted(f"robot x{number}") for number in range(5)}
+    # It waits under the rarer of its words, which is there; the other one is not.
+    index = Index([*queries.items(), *robots.items(), ("far", wanted("robot wbord"))])
     tried: list[str] = []
     original = Query.places
     monkeypatch.setattr(Query, "places", lambda self, document: tried.append(str(self)) or original(self, document))
@@ -187,7 +194,11 @@ def test_pool_that_everything_was_given_back_to_keeps_nothing() -> None:
 
 
 def test_index_that_everybody_left_keeps_nothing() -> None:
-    index = made(a=wanted("agent", "tools", exclude=("zebra",)), b=wanted("agent"), c=wanted("agent"))
+    index = made(
+        a=wanted("agent", "tools", "(agent)", "tools", exclude=("zebra", "agents", "(zebra)")),
+        b=wanted("agent"),
+        c=wanted("agent"),
+    )
     for key in "abc":
         index.remove(key)
     assert not any((index._askers, index._excluders, index._want_numbers, index._shared, index._members))
