@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: help setup demo test check lint types bench faults fuzz agree picture lock install-systemd clean
+.PHONY: help setup demo test check lint types bench spam faults fuzz agree picture lock install-systemd clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -49,6 +49,9 @@ faults: $(READY)  ## The long fault loops too; their results go into docs/reliab
 
 fuzz: $(READY)  ## Fuzz every format, SECONDS=60 each
 	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --seconds $(or $(SECONDS),60)
+
+spam: $(READY)  ## What rspamd and SpamAssassin make of the mails (needs both)
+	$(BIN)/python -m pytest -q --timeout=600 -m 'faults or not faults' tests/publish/test_spam_peers.py
 
 picture: $(READY)  ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/picture.py

@@ -57,7 +57,8 @@ def runs(text: str, marks: Iterable[tuple[int, int]], links: Iterable[tuple[int,
     for start, end in pairwise(cuts):
         level += depth.get(start, 0)
         url_here = opens.get(start, url_here)
-        cut.append(Run(text[start:end], level > 0, url_here))
+        # A link stays whole: an address cut by a mark reads as one host and leads to another, as a fraud's does.
+        cut.append(Run(text[start:end], level > 0 and url_here is None, url_here))
     return _joined(cut)
 
 

@@ -27,7 +27,7 @@ def test_spans_of_a_query_that_does_not_parse_or_hit_are_none() -> None:
     st.lists(st.tuples(st.integers(0, 70), st.integers(0, 70)), max_size=8),
     st.lists(st.integers(0, 60), max_size=6, unique=True),
 )
-def test_runs_of_any_marks_join_to_the_text_and_mark_exactly_them(
+def test_runs_of_any_marks_join_to_the_text_and_mark_exactly_them_outside_links(
     text: str, marks: list[tuple[int, int]], borders: list[int]
 ) -> None:
     borders = sorted(border for border in borders if border <= len(text))
@@ -38,8 +38,9 @@ def test_runs_of_any_marks_join_to_the_text_and_mark_exactly_them(
     for run in cut:
         assert run.text
         for at in range(place, place + len(run.text)):
-            assert run.marked == any(start <= at < end <= len(text) for start, end in marks)
-            assert run.url == next((url for start, end, url in links if start <= at < end), None)
+            link = next((url for start, end, url in links if start <= at < end), None)
+            assert run.url == link
+            assert run.marked == (link is None and any(start <= at < end <= len(text) for start, end in marks))
         place += len(run.text)
 
 
