@@ -140,6 +140,7 @@ def _pass_over(store: Store, news: News, warm: Warm) -> None:
         return
     warm.hold((one.spec for one in waiting), store.alerts.profiles)
     hits = warm.newest_hits(news.documents(min(one.horizon for one in waiting)))
+    # One that was hit at its horizon and not since was told of it: to compose it again would find nothing.
     idle = [one for one in waiting if hits.get(one.spec, 0) <= one.horizon]
     for first in range(0, len(idle), TOGETHER):
         store.alerts.pass_over(idle[first : first + TOGETHER], news.newest)

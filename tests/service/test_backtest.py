@@ -63,6 +63,12 @@ def test_backtest_says_of_each_query_what_it_hits_and_adds() -> None:
 def test_backtest_tells_what_min_score_keeps_back() -> None:
     found = _test("agent", "robot", min_score=3.0)
     assert (found.below, found.matched) == (3, (0, 1, 0))
+    assert _test("agent", "robot", min_score=4.0).matched == (0, 1, 0)
+    assert _test("agent", "robot", min_score=4.0001).matched == (0, 0, 0)
+
+
+def test_backtest_blames_an_exclusion_only_for_what_it_takes_away_alone() -> None:
+    assert _test("agent", exclude=("survey", "of", "robot")).excluded == (("survey", 0), ("of", 0), ("robot", 1))
 
 
 def test_backtest_reckons_days_in_the_time_zone_of_the_profile() -> None:
