@@ -9,11 +9,16 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 
 from digestd.store.base import Composed, Saved
 from digestd.store.sqlite import to_ms
 
 Values = dict[str, object]
+
+# json.dumps builds an encoder for each call that asks for anything but its defaults.
+_encoded = json.JSONEncoder(ensure_ascii=False).encode
+_queries = lru_cache(maxsize=16_384)(_encoded)  # most papers are found by one query of many people
 
 
 class Saving:
@@ -109,7 +114,7 @@ def _sections(edition: int, one: Composed) -> Iterator[Values]:
             "spec": section.due.spec,
             "matched": section.matched,
             "looked": section.looked,
-            "hits": json.dumps(dict(section.hits), ensure_ascii=False),
+            "hits": _encoded(dict(section.hits)),
         }
 
 
@@ -126,5 +131,5 @@ def _entries(edition: int, one: Composed) -> Iterator[Values]:
             "place": entry.place,
             "score": entry.score,
             "standing": entry.standing,
-            "queries": json.dumps(entry.queries, ensure_ascii=False),
+            "queries": _queries(entry.queries),
         }
