@@ -285,7 +285,7 @@ class Daemon:
         """Wake the ingest stage when a file arrives; where watching fails, the tick finds it."""
         settle = self._rounds.settings.ingest.settle_seconds
         loop = asyncio.get_running_loop()
-        loop.call_later(settle + 1.0, self._ingests.wake.set)  # what came between the first look and the watching
+        loop.call_later(settle + 0.5, self._ingests.wake.set)  # what came between the first look and the watching
         try:
             async for _ in awatch(inbox, stop_event=self._stop, recursive=False, debounce=100, step=50):
                 self._ingests.wake.set()

@@ -212,3 +212,16 @@ def test_serve_bad_configuration_ends_with_78(tmp_path: Path) -> None:
         [sys.executable, "-m", "digestd", "--config", str(tmp_path / "digestd.toml"), "serve"],
     )
     assert status == 78
+
+
+async def test_serve_sends_an_alert_when_its_wait_is_over_and_not_at_the_next_tick(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        config = configure(tmp_path, relay.port, reader("ada", "robot", more='cadence = "immediate"'))
+        text = config.read_text().replace("tick_seconds = 0.5", "tick_seconds = 3600\nalert_wait_seconds = 0.3")
+        config.write_text(text)
+        async with serving(config) as served:
+            for number in (1, 2):
+                served.drop(f"{number}.jsonl", papers(f"Robot {number}"))
+                await served.until(lambda count=number: len(relay.messages) == count)  # type: ignore[misc]
+            assert relay.messages[0].header("References") == relay.messages[1].header("References") != ""
+            assert await served.stopped() == 0
