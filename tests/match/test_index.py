@@ -203,6 +203,7 @@ def test_index_that_everybody_left_keeps_nothing() -> None:
         index.remove(key)
     assert not any((index._askers, index._excluders, index._want_numbers, index._shared, index._members))
     assert (set(index._wants), set(index._keys)) == ({None}, {None})
+    assert index.queries == 0  # also of what was asked for twice
     index.put("d", wanted("robot"))
     assert (len(index._wants), len(index._keys)) == (2, 3)
 
