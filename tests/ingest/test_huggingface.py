@@ -305,7 +305,7 @@ def test_page_of_any_lines_gives_papers_of_its_own_words_or_is_refused(lines: li
         records = parsed(text)
     except FileRefused:
         return
-    words = re.sub(r"[\x00-\x1f\x7f]", "", "".join(text.split()))
+    words = re.sub(r"[\x00-\x1f\x7f-\x9f]", "", "".join(text.split()))
     for record in records:
         if isinstance(record, Paper):
             assert record.title

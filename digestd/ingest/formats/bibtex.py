@@ -26,9 +26,9 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 
 _BEGIN = re.compile(r"^\s{0,4}@(?P<type>[A-Za-z]+)\s*[{(]", re.MULTILINE)
 _FIRST = re.compile(
-    r"^\s{0,4}@[A-Za-z]+\s*[{(]\s*[^\s,{}\"=]*\s*,|^\s{0,4}@string\s*[{(]", re.MULTILINE | re.IGNORECASE
+    r"^\s{0,4}@(?:[A-Za-z]+\s*[{(]\s*(?:[^\s,{}\"=]+\s*)?,|string\s*[{(])", re.MULTILINE | re.IGNORECASE
 )
-_HEAD = re.compile(r"\s*@(?P<type>[A-Za-z]+)\s*[{(]\s*(?:(?P<key>[^\s,={}\"]*)\s*(?:,|(?=[})]\s*$)))?")
+_HEAD = re.compile(r"\s*@(?P<type>[A-Za-z]+)\s*[{(]\s*(?:[^\s,={}\"]+\s*(?:,|(?=[})]\s*$))|,)?")
 _FIELD = re.compile(r"[\s,]*(?P<name>[^\s=,{}\"#]+)\s*=\s*")
 _SIGN = re.compile(r'[{}"\\]')
 _WORD = re.compile(r"[^\s,#{}\"()]+")
@@ -166,7 +166,11 @@ def _paper(fields: dict[str, str]) -> Paper:
     return make_paper(
         title=title,
         ids=filter(None, ids),
-        authors=[name for one in _AND.split(_outside(fields.get("author", ""))) if (name := _name(one)) != "others"],
+        authors=[
+            name
+            for one in _AND.split(_outside(" ".join(fields.get("author", "").split())))
+            if (name := _name(one)) != "others"
+        ],
         abstract=_text(fields, "abstract"),
         url=page_of(filter(None, ids), link),
         published=day(_raw(fields, "date")) or _published(fields),

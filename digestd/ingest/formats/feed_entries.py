@@ -13,7 +13,7 @@ ROOTS = frozenset({"rss", "feed", "rdf"})
 ENTRIES = frozenset({"item", "entry"})
 
 _XML = re.compile(r"^[ \t]*(?=<(?:\?xml|rss|feed|rdf:RDF)\b)", re.MULTILINE)
-_ADDRESS = re.compile(r"\S+@\S+\s*\((?P<name>[^()]+)\)|\S+@\S+")
+_ADDRESS = re.compile(r"(?<!\S)[^\s@()]+@[^\s@()]+(?:\s?\((?P<name>[^()]+)\))?")
 
 
 def feed_head(head: str) -> str:

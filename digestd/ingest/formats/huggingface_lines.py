@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 LONG = 200  # characters; a line of more is an abstract: the longest titles of the page have about 180
 WRAPPED = 40  # characters; nobody wraps at less
+LONGEST_PARAGRAPH = 60  # lines; the longest abstracts have 1,920 characters, and nobody wraps at less than WRAPPED
 HEAD_LINES = 120  # an export's site menu may stand before the page's own lines, with blanks between
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -208,10 +209,11 @@ def _paragraph(block: Sequence[Line], start: int, width: int) -> int:
     A line was wrapped when the next one's first word had no room behind it. What such lines hold is no noise,
     were it a lone link or a number, as long as the whole reads as an abstract.
     """
-    if _kind(block[start].text) is not Kind.TEXT or _MARKDOWN.match(block[start].text):
+    if width < WRAPPED or _kind(block[start].text) is not Kind.TEXT or _MARKDOWN.match(block[start].text):
         return start + 1
     end = start + 1
-    while end < len(block) and len(block[end - 1].text) < LONG and len(block[end].text) < LONG:
+    last = min(len(block), start + LONGEST_PARAGRAPH)
+    while end < last and len(block[end - 1].text) < LONG and len(block[end].text) < LONG:
         before, line = block[end - 1].text, block[end].text
         had_room = len(before) + 1 + len(line.split()[0]) <= width
         by_hand = line[0].islower() and len(before) > width * 0.6  # a ragged edge, but no sentence begins so

@@ -27,7 +27,7 @@ _FIELD = re.compile(r"^(?P<name>[A-Za-z][A-Za-z0-9-]{1,40}):\s?\S?", re.MULTILIN
 _OF_MAIL = frozenset(
     {"received", "return-path", "message-id", "mime-version", "delivered-to", "from", "to", "content-type"}
 )
-_NEXT = re.compile(r"From \S+.*\d{4}\s*$")
+_NEXT = re.compile(r"From \S+ .*\d{4}\s*$")
 _LINE_BREAK = re.compile(r"<(?:br|/p|/div|/tr|/pre|/li)\b[^<>]*>", re.IGNORECASE)
 _ANY_TAG = re.compile(r"</?[A-Za-z!][^<>]*>")
 
