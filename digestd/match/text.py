@@ -100,6 +100,8 @@ def clean(text: str) -> str:
 
     A lone surrogate becomes U+FFFD; of the combining marks on one letter, MAX_MARKS stay.
     """
+    if text.isascii() and text.isprintable():  # most of it: nothing but its blanks can be wrong
+        return (_BLANKS.sub(" ", text) if "  " in text else text).strip()
     text = _UNWANTED.sub("", text)
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
@@ -115,7 +117,7 @@ def title_key(title: str) -> str:
     Empty for a title without any.
     """
     folded, _ = fold(plain(clean(title)))
-    return "".join(char for char in folded if char.isalnum())
+    return "".join(filter(str.isalnum, folded))
 
 
 def fold(text: str) -> tuple[str, Sequence[int]]:
