@@ -19,6 +19,7 @@ from lxml import etree
 from digestd.errors import FileRefused
 from digestd.ingest.reading import half_written
 
+MAX_PROLOG = 20  # comments and instructions before the first element
 MAX_ELEMENTS = 100_000  # in one record: 5,000 authors with three affiliations each are about 50,000
 
 Element = Any  # lxml has no types of its own
@@ -66,8 +67,9 @@ _CDATA = re.compile(r"(<!\[CDATA\[|\]\]>)")
 def root(head: str) -> tuple[str, str]:
     """Return the local name of a document's first element in lower case, and the text of its tag; empty if none."""
     at = 1 if head.startswith("\ufeff") else 0
-    while True:
-        at += len(head[at:]) - len(head[at:].lstrip())
+    for _ in range(MAX_PROLOG):
+        while head[at : at + 1].isspace():
+            at += 1
         ends = {"<?": "?>", "<!--": "-->", "<!": ">"}
         opening = next((opening for opening in ends if head.startswith(opening, at)), None)
         if opening is None:

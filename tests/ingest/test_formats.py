@@ -211,6 +211,7 @@ def test_named_format_that_is_none_lists_those_there_are() -> None:
         "@misc{a, title={A}, author={" + "\t" * 60_000 + "x}}",
         "<rss><item><title>A</title><author>" + "{" * 60_000 + "</author></item></rss>",
         "Daily Papers\n\n" + "a b c\n" * 20_000,
+        "<!DOCTYPE x [\n" * 4_000,
         "From a" + ">" * 60_000 + "\nFrom: a@b\nTo: c@d\n\nx",
     ],
     ids=lambda text: text[:9] + text[-9:],
