@@ -8,7 +8,7 @@ from types import MappingProxyType
 import click
 
 from digestd.cli.common import fail_unless, json_option, settings
-from digestd.cli.output import say, tell, tell_json
+from digestd.cli.output import say, tell, tell_json, tell_marked
 from digestd.config import address
 from digestd.errors import DigestdError
 from digestd.service import build
@@ -52,9 +52,9 @@ def doctor(send_to: str | None, as_json: bool) -> None:
 
 def _show(finding: Finding) -> None:
     sign, colour = SIGNS[finding.health]
-    click.echo(click.style(sign, fg=colour), nl=False)
     first, *more = finding.said.splitlines() or [""]
-    tell(f" {finding.part:<12}{first}", *(f"{'':14}{line}" for line in more))
+    tell_marked(sign, colour, f" {finding.part:<12}{first}")
+    tell(*(f"{'':14}{line}" for line in more))
 
 
 def _conclude(findings: list[Finding]) -> None:

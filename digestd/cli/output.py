@@ -48,6 +48,11 @@ def tell(*lines: str) -> None:
         click.echo(visible(line))
 
 
+def tell_marked(mark: str, colour: str, text: str) -> None:
+    """Print a line that begins with a mark of ours in colour, where there is a terminal to show it."""
+    click.echo(f"{click.style(mark, fg=colour)}{visible(text)}")
+
+
 def tell_json(value: Any) -> None:
     """Print a value of ours as one line of JSON, which says the same to a program with every character of it safe."""
     tell_json_line(json.dumps(_plain(value), ensure_ascii=False))

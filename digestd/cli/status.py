@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from digestd.cli.common import fail_unless, json_option, now_option, rounds
-from digestd.cli.output import tell, tell_json
+from digestd.cli.output import tell, tell_json, tell_marked
 from digestd.model import OutboxState
 from digestd.service.status import Status, chart, is_served, status_of
 from digestd.subscribers.file import read_people
@@ -41,8 +41,8 @@ def status(now: datetime | None, as_json: bool) -> None:
 
 def _show(found: Status, zone: ZoneInfo) -> None:
     how = ("at work", "green") if found.is_served else ("serve does not run", "yellow")
-    click.echo(_coloured(*how), nl=False)
-    tell(f"  {found.at.astimezone(zone):%A, %H:%M} {zone.key}", "")
+    tell_marked(*how, f"  {found.at.astimezone(zone):%A, %H:%M} {zone.key}")
+    tell("")
     ingested, today = found.ingested, found.today
     last = f"; the last one {_ago(found.at, ingested.last_at)}" if ingested.last_at else "; none ever"
     files = _counted(ingested.files, "file")
@@ -61,8 +61,7 @@ def _show(found: Status, zone: ZoneInfo) -> None:
     for number, trouble in enumerate(troubles):
         if not number:
             tell("")
-        click.echo(_coloured("! ", "yellow"), nl=False)
-        tell(trouble)
+        tell_marked("! ", "yellow", trouble)
 
 
 def _row(name: str, text: str) -> None:
@@ -71,10 +70,6 @@ def _row(name: str, text: str) -> None:
 
 def _others(today: Mapping[str, int]) -> list[str]:
     return [f"{count:,} {state}" for state, count in sorted(today.items()) if state != "sent" and count]
-
-
-def _coloured(text: str, colour: str) -> str:
-    return click.style(text, fg=colour)
 
 
 def _counted(number: int, noun: str) -> str:
