@@ -80,26 +80,24 @@ class SqliteSubscribers:
     def sync(self, roster: Roster, now: datetime) -> SyncReport:
         added = changed = unchanged = 0
         with self._connections.write() as connection:
-            known = {row["address"]: row for row in connection.execute(self._sql["all"])}
-            profiles: dict[int, list[sqlite3.Row]] = {}
-            for row in connection.execute(self._sql["profiles"]):
-                profiles.setdefault(row["subscriber"], []).append(row)
             named = set(roster.refused_people)
             for person in roster.people:
                 address = canonical_address(person.email)
                 named.add(address)
-                if (row := known.get(address)) is None:
+                # One by one: of a million people of the web the file may name three.
+                row = connection.execute(self._sql["by_address"], {"address": address}).fetchone()
+                if row is None:
                     pk = self.insert(connection, person, Origin.FILE, now)
                     self.put_profiles(connection, pk, person.profiles, ())
                     added += 1
                     continue
                 touched = self._update(connection, row, person, now)
                 kept = roster.refused_profiles.get(address, frozenset())
-                had = profiles.get(row["pk"], [])
+                had = connection.execute(self._sql["profiles_of"], {"subscriber": row["pk"]}).fetchall()
                 touched |= self.put_profiles(connection, row["pk"], person.profiles, had, kept)
                 changed += touched
                 unchanged += not touched
-            removed = self._remove(connection, known, named, now) if roster.complete else 0
+            removed = self._remove(connection, named, now) if roster.complete else 0
         return SyncReport(added, changed, removed, unchanged)
 
     def add(self, subscriber: Subscriber, origin: Origin, now: datetime) -> StoredSubscriber:
@@ -260,14 +258,8 @@ class SqliteSubscribers:
             touched = True
         return touched
 
-    def _remove(
-        self, connection: sqlite3.Connection, known: dict[str, sqlite3.Row], named: set[str], now: datetime
-    ) -> int:
-        gone = [
-            row["pk"]
-            for address, row in known.items()
-            if row["origin"] == Origin.FILE and address not in named and row["state"] not in LEFT
-        ]
+    def _remove(self, connection: sqlite3.Connection, named: set[str], now: datetime) -> int:
+        gone = [row["pk"] for row in connection.execute(self._sql["of_file"]) if row["address"] not in named]
         for pk in gone:
             self._set_state(connection, pk, SubscriberState.UNSUBSCRIBED, Origin.FILE, now)
         return len(gone)

@@ -89,6 +89,7 @@ CREATE TABLE subscriber (
     paused_until INTEGER,                   -- when a pause ends by itself
     changed_at INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX subscriber_of_file ON subscriber (pk) WHERE origin = 'file';
 CREATE INDEX subscriber_paused_until ON subscriber (paused_until) WHERE state = 'paused' AND paused_until IS NOT NULL;
 
 -- The content of a profile, shared by all who have the same and never changed.

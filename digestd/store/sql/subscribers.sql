@@ -1,7 +1,3 @@
--- name: all
-SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
-FROM subscriber ORDER BY address
-
 -- name: page
 SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
 FROM subscriber WHERE address > :after ORDER BY address LIMIT :limit
@@ -13,6 +9,9 @@ FROM subscriber WHERE address = :address
 -- name: by_pk
 SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
 FROM subscriber WHERE pk = :pk
+
+-- name: of_file
+SELECT pk, address FROM subscriber WHERE origin = 'file' AND state NOT IN ('unsubscribed', 'suppressed')
 
 -- name: addresses
 SELECT address FROM subscriber
@@ -41,12 +40,6 @@ WHERE state = 'paused' AND paused_until <= :now
 -- name: set_state_and_wish
 UPDATE subscriber SET state = :state, state_by = :by, left_at = :left_at, paused_until = :until, changed_at = :now
 WHERE pk = :pk
-
--- name: profiles
-SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
-FROM profile AS p JOIN spec AS s ON s.pk = p.spec
-WHERE p.active = 1
-ORDER BY p.subscriber, p.position, p.pk
 
 -- name: profiles_of
 SELECT p.pk, p.subscriber, p.name, p.spec, p.position, s.content
