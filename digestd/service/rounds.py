@@ -13,7 +13,7 @@ from digestd.deliver.stage import DeliverReport, deliver
 from digestd.errors import DigestdError
 from digestd.ingest.sources.stage import SourceReport
 from digestd.ingest.stage import FileReport, ingest_inbox
-from digestd.model import OutboxState, Outcome, Snapshot
+from digestd.model import Outcome, Snapshot
 from digestd.publish.alerts import Warm
 from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
@@ -105,7 +105,7 @@ class Rounds:
     ) -> DeliverReport:
         """Send what is ready; where that is much, its messages are made in processes beside this one."""
         outlets, post = build.outlets(self.settings), build.post(self.settings)
-        if self.store.outbox.counts()[OutboxState.READY] < MANY:
+        if self.store.outbox.ready(self.clock(), MANY) < MANY:
             return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)
         with PressRoom(self.settings) as room:
             post = replace(post, press=room.print)

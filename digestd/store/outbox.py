@@ -180,10 +180,9 @@ class SqliteOutbox:
             found = {OutboxState(state): count for state, count in connection.execute(self._sql["counts"])}
         return {state: found.get(state, 0) for state in OutboxState}
 
-    def next_at(self) -> datetime | None:
+    def ready(self, now: datetime, most: int) -> int:
         with self._connections.read() as connection:
-            found = connection.execute(self._sql["next_at"]).fetchone()[0]
-        return from_ms(found) if found is not None else None
+            return int(connection.execute(self._sql["ready"], {"now": to_ms(now), "most": most}).fetchone()[0])
 
     def rows(self, state: OutboxState | None, limit: int) -> list[OutboxRow]:
         with self._connections.read() as connection:

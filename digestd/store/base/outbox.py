@@ -128,8 +128,8 @@ class Outbox(Protocol):
     def counts(self) -> dict[OutboxState, int]:
         """Return how many editions are in each state."""
 
-    def next_at(self) -> datetime | None:
-        """Return when the earliest ready edition may be sent, None without any."""
+    def ready(self, now: datetime, most: int) -> int:
+        """Return how many editions are ready whose time has come, counted up to `most`."""
 
     def rows(self, state: OutboxState | None, limit: int) -> list[OutboxRow]:
         """Return editions on their way out, the newest first; without a state, all that are not sent."""
