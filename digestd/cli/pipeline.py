@@ -19,6 +19,7 @@ from digestd.model import OutboxState
 from digestd.publish.stage import PublishReport
 from digestd.service import build
 from digestd.service.rounds import Rounds
+from digestd.service.status import is_served
 
 FILE_KEYS = ("file", "papers", "new", "revised", "duplicate", "bad")
 
@@ -102,6 +103,8 @@ def run_once(now: datetime | None, as_json: bool) -> None:
                 files.append(report)
                 step(1)
         published = _publish(made)
+        if not is_served(made.settings.paths.database):  # it looks by itself, and knows more
+            made.look()
         delivered = _deliver(made)
         waiting = made.store.outbox.counts()[OutboxState.READY]
     if as_json:

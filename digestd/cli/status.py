@@ -12,6 +12,7 @@ from digestd.cli.common import fail_unless, json_option, now_option, rounds
 from digestd.cli.output import tell, tell_json, tell_marked
 from digestd.model import OutboxState
 from digestd.service.status import Status, chart, is_served, status_of
+from digestd.service.watch import found_now
 from digestd.subscribers.file import read_people
 
 ON_THE_WAY = (OutboxState.READY, OutboxState.CLAIMED, OutboxState.SENDING, OutboxState.UNCERTAIN)
@@ -31,7 +32,8 @@ def status(now: datetime | None, as_json: bool) -> None:
         problems = read_people(settings.subscribers, settings).problems
         zone = ZoneInfo(settings.schedule.timezone)
         served = is_served(settings.paths.database)
-        found = status_of(made.store, made.clock(), zone, is_served=served, problems=problems)
+        needed = tuple(one.sentence for one in found_now(settings, made.store, made.clock()))
+        found = status_of(made.store, made.clock(), zone, is_served=served, problems=problems, found=needed)
     if as_json:
         tell_json(found)
     else:
@@ -55,9 +57,7 @@ def _show(found: Status, zone: ZoneInfo) -> None:
     tell("")
     _row("sent", f"{chart(found.sent_by_hour)}▏{max(found.sent_by_hour):,} in the busiest of the last 24 hours")
     _row("due", f"{chart(found.due_by_hour)}▏{max(found.due_by_hour):,} in the busiest of the next 24 hours")
-    troubles = [*([f"nothing is sent: {found.held}"] if found.held else []), *found.problems]
-    if uncertain := found.outbox.get(OutboxState.UNCERTAIN, 0):
-        troubles.append(f"{_counted(uncertain, 'edition')} may or may not have arrived: see `digestd outbox list`")
+    troubles = [*([f"nothing is sent: {found.held}"] if found.held else []), *found.problems, *found.found]
     for number, trouble in enumerate(troubles):
         if not number:
             tell("")

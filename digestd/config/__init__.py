@@ -5,7 +5,7 @@
 
 from digestd.config.kinds import Address, ClockText, QuietText, Zone, address, clock, quiet_hours, timezone
 from digestd.config.load import Settings, find, load
-from digestd.config.tables import Disk, Dkim, Ingest, Mail, Matching, Paths, Schedule, Smtp, Strict, Web
+from digestd.config.tables import Disk, Dkim, Ingest, Mail, Matching, Operator, Paths, Schedule, Smtp, Strict, Web
 
 __all__ = [
     "Address",
@@ -15,6 +15,7 @@ __all__ = [
     "Ingest",
     "Mail",
     "Matching",
+    "Operator",
     "Paths",
     "QuietText",
     "Schedule",

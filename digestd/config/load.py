@@ -24,7 +24,7 @@ from pydantic_settings import (
 
 from digestd.config.kinds import nearest
 from digestd.config.places import Places
-from digestd.config.tables import Disk, Ingest, Mail, Matching, Paths, Relay, Schedule, Smtp, Source, Web
+from digestd.config.tables import Disk, Ingest, Mail, Matching, Operator, Paths, Relay, Schedule, Smtp, Source, Web
 from digestd.config.toml_file import explain, problem, read_toml
 from digestd.errors import ConfigError
 
@@ -70,6 +70,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Schedule()
     matching: Matching = Matching()
     web: Web = Web()
+    operator: Operator = Operator()
     source: tuple[Source, ...] = ()
     subscribers: Path = Path("subscribers.toml")
 

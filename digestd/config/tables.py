@@ -132,6 +132,14 @@ class Source(Strict):
         return self
 
 
+class Operator(Strict):
+    """Who is written to when the service needs a person, and how soon."""
+
+    address: Address | None = None
+    quiet_days: int = Field(3, ge=1, le=60)
+    repeat_hours: float = Field(24.0, ge=1, le=744)
+
+
 class Matching(Strict):
     """How papers are chosen: caps for profiles that set none, and what counts as the same work."""
 

@@ -19,9 +19,13 @@ def check_templates(snapshot: Snapshot) -> dict[str, Rendered]:
     for name, edition in sample_editions().items():
         shown[name] = render(edition, snapshot)
         build_message(edition, shown[name], snapshot.sender)
-    for kind in LetterKind if snapshot.sender.public_url else ():
+    for kind in LetterKind:
+        if kind is not LetterKind.NOTICE and not snapshot.sender.public_url:
+            continue  # there is no page to sign up on
         queries, taste = ("agents", '"tool use"'), (("A Sample Title", "https://arxiv.org/abs/2310.10637"),)
-        letter = Letter(kind, queries, ("medical",), "every weekday at 08:00 (Europe/Berlin)", "1.sample", taste)
+        said = ("2 files refused: see `digestd quarantine list`.",)
+        rhythm = "every weekday at 08:00 (Europe/Berlin)"
+        letter = Letter(kind, queries, ("medical",), rhythm, "1.sample", taste, found=said, over=said)
         edition = replace(_edition(Cadence.IMMEDIATE), issue=f"{kind}:1", letter=letter)
         shown[kind.value] = render(edition, snapshot)
         build_message(edition, shown[kind.value], snapshot.sender)

@@ -11,7 +11,7 @@ from typing import Final
 
 from digestd.errors import ConfigError, TemplateError
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, LetterKind, Profile, Sender, Snapshot
+from digestd.model import Cadence, Edition, Letter, LetterKind, Profile, Sender, Snapshot
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import shorten
 from digestd.publish.links import safe_url
@@ -19,6 +19,7 @@ from digestd.publish.templates import templates
 
 LONGEST_HTML = 40_000  # octets; fifty queries of some length and five titles make half of it
 _LONGEST_QUERY = 200
+_LONGEST_SENTENCE = 500
 
 _DAYS: Final = MappingProxyType(
     {
@@ -37,6 +38,14 @@ _SUBJECTS: Final = MappingProxyType(
         LetterKind.WELCOME: "Welcome: your papers are on their way",
     }
 )
+
+
+def _subject(letter: Letter) -> str:
+    if letter.kind is not LetterKind.NOTICE:
+        return _SUBJECTS[letter.kind]
+    if not letter.found:
+        return "digestd: all clear"
+    return f"digestd needs you: {len(letter.found)} thing{'' if len(letter.found) == 1 else 's'}"
 
 
 def rhythm(profile: Profile) -> str:
@@ -75,8 +84,9 @@ def letter_parts(edition: Edition, snapshot: Snapshot) -> tuple[str, str, str]:
     sender = snapshot.sender
     by_web, by_mail = unsubscribe_urls(sender, edition.reader.token)
     page = by_web or by_mail
+    subject = _subject(letter)
     values: dict[str, object] = {
-        "subject": _SUBJECTS[letter.kind],
+        "subject": subject,
         "kind": letter.kind.value,
         "sender": clean(sender.from_name) or clean(sender.from_address),
         "contact": clean(sender.reply_to),
@@ -85,6 +95,8 @@ def letter_parts(edition: Edition, snapshot: Snapshot) -> tuple[str, str, str]:
         "exclude": [shorten(clean(query), _LONGEST_QUERY) for query in letter.exclude],
         "rhythm": clean(letter.rhythm),
         "taste": [(shorten(clean(title), 300), url) for title, link in letter.taste if (url := safe_url(link))],
+        "found": [shorten(clean(sentence), _LONGEST_SENTENCE) for sentence in letter.found],
+        "over": [shorten(clean(sentence), _LONGEST_SENTENCE) for sentence in letter.over],
         "confirm_url": confirm_url(sender, letter.token) if letter.kind is LetterKind.CONFIRM else "",
         "preferences_url": f"{by_web}/preferences" if by_web else "",
         "unsubscribe_url": page,
@@ -92,4 +104,4 @@ def letter_parts(edition: Edition, snapshot: Snapshot) -> tuple[str, str, str]:
     html = str(ready.html("mail/letter.html.j2", **values))
     if len(html.encode()) > LONGEST_HTML:
         raise TemplateError(f"mail/letter.html.j2: a letter of more than {LONGEST_HTML} octets")
-    return _SUBJECTS[letter.kind], ready.text("mail/letter.txt.j2", **values), html
+    return subject, ready.text("mail/letter.txt.j2", **values), html

@@ -67,7 +67,9 @@ def _headers(edition: Edition, rendered: Rendered, sender: Sender, boundary: str
         ("Subject", unstructured("Subject", rendered.subject)),
         *constant.of_list,
     ]
-    if by_web is None:
+    if edition.letter is not None and edition.letter.kind is LetterKind.NOTICE:
+        pass  # no subscription: leaving would end what the operator reads, and not this
+    elif by_web is None:
         headers.append(("List-Unsubscribe", f"<{by_mail}>"))
     else:
         # Folded between the two and nowhere else: a URI that is broken over lines is no URI (RFC 2369 section 2).

@@ -25,7 +25,7 @@ from digestd.deliver.policy import relay_pause
 from digestd.errors import DeliveredElsewhere, DigestdError
 from digestd.model import Outcome, Snapshot
 from digestd.service import build
-from digestd.service.logs import log_file, log_outcome, log_people, log_source, log_trouble
+from digestd.service.logs import log_file, log_notice, log_outcome, log_people, log_source, log_trouble
 from digestd.service.notify import Notifier, handed_over
 from digestd.service.reload import Watcher, prepare
 from digestd.service.rounds import Clock, People, Rounds
@@ -36,6 +36,7 @@ from digestd.web.app import application
 from digestd.web.server import serve_web
 
 STOP_LIMIT = 30.0  # seconds for the messages on their way; systemd's own limit is 90
+LOOK_AGAIN = 300.0  # seconds; what needs a person is no matter of seconds, and things come together into one mail
 STEP = 60.0  # seconds that a clock is set by before anything is done about it
 
 log = structlog.get_logger("digestd")
@@ -67,7 +68,10 @@ class Daemon:
         self._publishes = Stage("publish", self._publish)
         self._delivers = Stage("deliver", self._deliver)
         self._reloads = Stage("reload", self._reload)
-        self._stages = (self._fetches, self._ingests, self._publishes, self._delivers, self._reloads)
+        self._watches = Stage("watch", self._watch)
+        self._stages = (
+            self._fetches, self._ingests, self._publishes, self._delivers, self._reloads, self._watches,
+        )  # fmt: skip
         self._standing = Standing(rounds.store, self._stages, Notifier.of(os.environ))
         self._watcher = Watcher(config, rounds.settings)
         self._rewatch = asyncio.Event()
@@ -78,6 +82,7 @@ class Daemon:
         self._parts: list[asyncio.Task[None]] = []
         self._relay_failures = 0
         self._relay_rests_until = 0.0
+        self._looks_at = time.monotonic() + LOOK_AGAIN  # what waits in the inbox is taken before
         self._drift = 0.0
         self._has_stepped_back = False
 
@@ -146,7 +151,7 @@ class Daemon:
             self.stop()
 
     def _wake(self) -> None:
-        for stage in (self._fetches, self._ingests, self._publishes, self._delivers):
+        for stage in (self._fetches, self._ingests, self._publishes, self._delivers, self._watches):
             stage.wake.set()
 
     def _tick(self) -> None:
@@ -236,6 +241,17 @@ class Daemon:
         log_outcome(claim, outcome)
         self._standing.settled(outcome)
         self._delivers.progress()
+
+    async def _watch(self) -> None:
+        """Look now and then whether anything needs an operator, and have them told."""
+        now = time.monotonic()
+        if now < self._looks_at:
+            return
+        self._looks_at = now + LOOK_AGAIN
+        self._standing.found, told = await asyncio.to_thread(self._rounds.look, self._standing.own_troubles())
+        if told is not None:
+            log_notice(told)
+            self._delivers.wake.set()
 
     async def _reload(self) -> None:
         """Take over a changed configuration, templates and people; all of it, or nothing when it cannot be used.

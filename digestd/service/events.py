@@ -20,6 +20,7 @@ EVENTS = MappingProxyType(
         "file-refused": "a digest file went to the quarantine",
         "file-repeated": "a digest file's content was known; nothing is counted twice",
         "health-failed": "the store did not answer the health check",
+        "operator-told": "a notice to the operator is in the outbox: what needs them, and how much of it is over",
         "people-synchronised": "the subscribers file was taken over",
         "profile-refused": "a mistake in the subscribers file; its last good version goes on",
         "published": "editions were composed",

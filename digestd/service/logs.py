@@ -11,6 +11,7 @@ from digestd.deliver.stage import DeliverReport
 from digestd.ingest.sources.stage import SourceReport
 from digestd.ingest.stage import FileReport
 from digestd.model import Blame, Outcome, Verdict
+from digestd.service.findings import Notice
 from digestd.service.rounds import People
 from digestd.store.base import Claim
 
@@ -72,6 +73,11 @@ def log_people(people: People) -> None:
         log.error("profile-refused", reason=problem)
     counted = ("added", "changed", "removed", "unchanged")
     log.info("people-synchronised", **{key: getattr(people.report, key) for key in counted})
+
+
+def log_notice(notice: Notice) -> None:
+    """Write down that the operator is told something."""
+    log.warning("operator-told", found=[one.key for one in notice.found], over=len(notice.over))
 
 
 def log_outcome(claim: Claim, outcome: Outcome) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,9 @@ from digestd.model import Outcome, Snapshot
 from digestd.publish.alerts import Warm
 from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
+from digestd.service.findings import Finding, Notice
 from digestd.service.press_room import PressRoom
+from digestd.service.watch import found_now, tell_operator
 from digestd.store.base import Claim, Store, SyncReport
 from digestd.subscribers.file import read_people
 
@@ -82,6 +84,12 @@ class Rounds:
     def has_mail(self) -> bool:
         """Return whether `deliver` would find anything to do."""
         return self.store.outbox.has_work(self.clock(), LONGEST_WAIT)
+
+    def look(self, troubles: Mapping[str, str] | None = None) -> tuple[tuple[Finding, ...], Notice | None]:
+        """Return what needs an operator now, and what they are told of it with the next mail. Raises StoreError."""
+        now = self.clock()
+        found = found_now(self.settings, self.store, now, troubles)
+        return found, tell_operator(self.settings, self.store, self.snapshot, now, found)
 
     def publish(
         self, progress: Callable[[int], None] | None = None, stop: Callable[[], bool] | None = None

@@ -19,6 +19,7 @@ from digestd.errors import StoreError
 from digestd.ingest.stage import FileReport
 from digestd.model import Outcome
 from digestd.publish.stage import PublishReport
+from digestd.service.findings import KEYS, Finding
 from digestd.service.metrics import CONTENT_TYPE, Metrics
 from digestd.service.notify import Notifier
 from digestd.service.stages import Stage
@@ -27,7 +28,7 @@ from digestd.store.base import Store
 LOOK = 5.0  # seconds between looks, where no watchdog asks for more
 ANSWER = 10.0  # seconds that the store has to answer a look
 LONGEST_STATUS = 300  # characters of the status line
-GO_ON = frozenset({"configuration", "subscribers", "relay", "held"})  # the rest of the work goes on with these
+GO_ON = frozenset({"configuration", "subscribers", "relay", "held"}) | KEYS  # the rest of the work goes on with these
 
 log = structlog.get_logger("digestd")
 
@@ -46,6 +47,7 @@ class Standing:
         self.problems: tuple[str, ...] = ()
         self.relay: str | None = None
         self.held: str | None = None
+        self.found: tuple[Finding, ...] = ()
 
     # What happens
 
@@ -86,13 +88,19 @@ class Standing:
         found = {}
         if self.held:
             found["held"] = f"nothing is sent: {self.held}"
+        found |= self.own_troubles()
+        if self.relay:
+            found["relay"] = f"the relay does not take mail: {self.relay}"
+        return found | {one.key: one.sentence for one in self.found if one.key in KEYS}
+
+    def own_troubles(self) -> dict[str, str]:
+        """Return what of the service itself is degraded, and can be told by mail."""
+        found = {}
         if self.refused:
             found["configuration"] = f"the last good configuration is in force: {self.refused.splitlines()[0]}"
         if self.problems:
             more = f" and {len(self.problems) - 1} more" if len(self.problems) > 1 else ""
             found["subscribers"] = f"{self.problems[0]}{more}"
-        if self.relay:
-            found["relay"] = f"the relay does not take mail: {self.relay}"
         for stage in self._stages:
             if stage.trouble:
                 found[stage.name] = f"{stage.name} fails: {stage.trouble}"

@@ -31,15 +31,19 @@ class Status:
     due_by_hour: tuple[int, ...]
     next_due: datetime | None
     problems: tuple[str, ...]
+    found: tuple[str, ...]
 
     @property
     def is_well(self) -> bool:
         """Whether nothing needs an operator."""
-        return not (self.problems or self.held or self.outbox.get("uncertain"))
+        return not (self.problems or self.held or self.found)
 
 
-def status_of(store: Store, now: datetime, zone: ZoneInfo, *, is_served: bool, problems: tuple[str, ...]) -> Status:
-    """Return how things stand at `now`."""
+def status_of(
+    store: Store, now: datetime, zone: ZoneInfo, *, is_served: bool, problems: tuple[str, ...],
+    found: tuple[str, ...] = (),
+) -> Status:  # fmt: skip
+    """Return how things stand at `now`; `found` are sentences about what needs an operator."""
     local = now.astimezone(zone)
     midnight = datetime.combine(local.date(), datetime.min.time(), zone).astimezone(UTC)
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -57,6 +61,7 @@ def status_of(store: Store, now: datetime, zone: ZoneInfo, *, is_served: bool, p
         due_by_hour=tuple(coming.get(hour + number * HOUR, 0) for number in range(HOURS)),
         next_due=store.editions.next_due(now),
         problems=problems,
+        found=found,
     )
 
 

@@ -218,6 +218,8 @@ def letter_of(content: str) -> Letter:
         rhythm=read["rhythm"],
         token=read["token"],
         taste=tuple((title, url) for title, url in read["taste"]),
+        found=tuple(read["found"]),
+        over=tuple(read["over"]),
     )
 
 

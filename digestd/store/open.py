@@ -10,6 +10,7 @@ from digestd.store.disk import Disk
 from digestd.store.editions import SqliteEditions
 from digestd.store.guard import refuse_what_is_not_whole, was_left_behind
 from digestd.store.history import SqliteHistory
+from digestd.store.notices import SqliteNotices
 from digestd.store.outbox import SqliteOutbox
 from digestd.store.papers import SqlitePapers
 from digestd.store.readers import SqliteReaders
@@ -45,6 +46,7 @@ class SqliteStore:
         self.readers = SqliteReaders(self._connections, self.subscribers)
         self.sources = SqliteSources(self._connections)
         self.signups = SqliteSignups(self._connections, self.subscribers)
+        self.notices = SqliteNotices(self._connections, self.subscribers)
 
     def stats(self) -> dict[str, object]:
         """Return how much is in the store."""

@@ -12,6 +12,7 @@ from typing import Protocol
 from digestd.store.base.alerts import Alerts, Waiting
 from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
 from digestd.store.base.history import Files, History
+from digestd.store.base.notices import Notices
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Papers
 from digestd.store.base.readers import Past, Readers
@@ -36,6 +37,7 @@ __all__ = [
     "History",
     "LedgerRow",
     "Limits",
+    "Notices",
     "Outbox",
     "OutboxRow",
     "Papers",
@@ -96,6 +98,10 @@ class Store(Protocol):
     @property
     def signups(self) -> Signups:
         """What was asked for on the subscribe page."""
+
+    @property
+    def notices(self) -> Notices:
+        """What the operator is told."""
 
     @property
     def history(self) -> History:

@@ -17,11 +17,12 @@ UPDATE outbox SET not_before = :now, changed_at = :now WHERE state = 'ready' AND
 -- name: has_work
 SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
                JOIN subscriber AS s ON s.pk = e.subscriber
-               WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state NOT IN ('paused', 'pending') OR e.kind = 'confirm'))
+               WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state NOT IN ('paused', 'pending') OR e.kind IN ('confirm', 'notice')))
     OR EXISTS (SELECT 1 FROM outbox WHERE state = 'claimed') OR EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')
     OR EXISTS (SELECT 1 FROM outbox WHERE state = 'ready' AND not_before > :latest)
 
 -- A question whether to subscribe goes to those who are not active, but to nobody who said since not to be asked.
+-- A notice goes to the operator, whatever they follow as a reader (docs/decisions/0011-notices.md).
 -- name: unwanted
 UPDATE outbox SET state = 'cancelled', reason = :reason, claimed_by = NULL, changed_at = :now
 WHERE edition IN (
@@ -30,6 +31,7 @@ WHERE edition IN (
           ORDER BY not_before LIMIT 1000) AS o  -- those that come next: among a million, none may be unwanted
     JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
     WHERE CASE e.kind WHEN 'confirm' THEN s.state = 'suppressed' OR s.left_at >= e.composed_at
+                    WHEN 'notice' THEN s.state = 'suppressed'
                     ELSE s.state IN ('unsubscribed', 'suppressed') END
     ORDER BY o.not_before LIMIT :limit
 ) AND state = 'ready'
@@ -49,7 +51,7 @@ RETURNING edition
 UPDATE outbox SET state = 'claimed', claimed_by = :owner, attempts = attempts + 1, changed_at = :now
 WHERE edition IN (
     SELECT o.edition FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-    WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state = 'active' OR e.kind = 'confirm')
+    WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state = 'active' OR e.kind IN ('confirm', 'notice'))
     ORDER BY o.not_before LIMIT :limit
 ) AND state = 'ready'
 RETURNING edition
@@ -71,6 +73,7 @@ WHERE outbox.edition = b.edition AND +outbox.state = 'claimed' AND +outbox.claim
 AND EXISTS (SELECT 1 FROM edition AS e JOIN subscriber AS s ON s.pk = e.subscriber
             WHERE e.pk = outbox.edition
             AND CASE e.kind WHEN 'confirm' THEN s.state != 'suppressed' AND coalesce(s.left_at, 0) < e.composed_at
+                            WHEN 'notice' THEN s.state != 'suppressed'
                             ELSE s.state = 'active' END)
 
 -- name: transition

@@ -75,6 +75,14 @@ CREATE TABLE source (
     said       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What the operator was told of, so that a restart does not tell it again.
+CREATE TABLE told (
+    key      TEXT PRIMARY KEY,
+    sentence TEXT NOT NULL,
+    told_at  INTEGER NOT NULL,
+    lasts    INTEGER NOT NULL CHECK (lasts IN (0, 1))  -- until the operator is told that it is over
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE subscriber (
     pk         INTEGER PRIMARY KEY AUTOINCREMENT,
     address    TEXT NOT NULL UNIQUE,  -- case-folded: one person, one row, however the address is written
@@ -148,7 +156,7 @@ CREATE TABLE edition (
     subscriber  INTEGER NOT NULL REFERENCES subscriber,
     issue       TEXT NOT NULL,
     cadence     TEXT NOT NULL,
-    kind        TEXT NOT NULL DEFAULT 'digest' CHECK (kind IN ('digest', 'confirm', 'welcome')),
+    kind        TEXT NOT NULL DEFAULT 'digest' CHECK (kind IN ('digest', 'confirm', 'welcome', 'notice')),
     letter      TEXT,  -- JSON: what a mail says that carries no digest
     composed_at INTEGER NOT NULL,
     considered  INTEGER NOT NULL,
