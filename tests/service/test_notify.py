@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
 import pytest
 from support.serving import serving
 from support.smtp_script import SmtpScript
+from support.store_room import StoreRoom, opened
 from support.world import reader
 
 from digestd.service.notify import Notifier, handed_over
+from digestd.service.stages import PATIENCE, Stage
+from digestd.service.standing import Standing
 
 CONFIG = """
 [paths]
@@ -81,6 +87,80 @@ async def test_serve_tells_its_life_to_systemd(tmp_path: Path, manager: Manager)
             assert await served.stopped() == 0
             assert "STOPPING=1" in manager.heard
             assert manager.heard[-1].startswith("STATUS=ending")
+
+
+class Watched:
+    """A stage and a standing at work in this loop, with a watchdog that wants to hear of them every 20 ms."""
+
+    def __init__(self, room: StoreRoom, manager: Manager) -> None:
+        self._manager = manager
+        self.block = 0.0
+        self.fed_meanwhile: list[int] = []
+        self.stage = Stage("deliver", self._work)
+        self.standing = Standing(room.store, (self.stage,), Notifier(str(manager.path), 0.02))
+
+    @property
+    def fed(self) -> int:
+        """How often the watchdog was fed so far."""
+        return self._manager.heard.count("WATCHDOG=1")
+
+    async def _work(self) -> None:
+        before = self.fed
+        time.sleep(self.block)  # noqa: ASYNC251 - what is tested
+        self.fed_meanwhile.append(self.fed - before)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for something to become true."""
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Let both run, and end them."""
+        stop = asyncio.Event()
+        parts = [asyncio.create_task(part) for part in (self.standing.keep(stop), self.stage.run(stop))]
+        try:
+            yield
+        finally:
+            stop.set()
+            self.stage.wake.set()
+            await asyncio.gather(*parts)
+
+
+async def test_watchdog_is_not_fed_while_the_event_loop_is_blocked_and_work_goes_on_afterwards(
+    tmp_path: Path, manager: Manager
+) -> None:
+    with opened(tmp_path / "digestd.db") as room:
+        watched = Watched(room, manager)
+        async with watched.at_work():
+            await watched.until(lambda: watched.fed >= 2)
+            watched.block = 0.5  # 25 times as long as the watchdog waits
+            watched.stage.wake.set()
+            await watched.until(lambda: watched.fed_meanwhile == [0])
+            fed = watched.fed
+            await watched.until(lambda: watched.fed > fed)
+            watched.block = 0.0
+            watched.stage.wake.set()
+            await watched.until(lambda: len(watched.fed_meanwhile) == 2)
+        assert watched.stage.trouble is None
+
+
+async def test_watchdog_is_not_fed_while_a_stage_stands_still_and_is_once_it_gets_on(
+    tmp_path: Path, manager: Manager
+) -> None:
+    with opened(tmp_path / "digestd.db") as room:
+        watched = Watched(room, manager)
+        async with watched.at_work():
+            await watched.until(lambda: watched.fed >= 2)
+            watched.stage._moved_at = time.monotonic() - PATIENCE - 1
+            await watched.until(lambda: "STATUS=deliver makes no progress" in manager.heard)
+            fed = watched.fed
+            await asyncio.sleep(0.1)  # five times what it waits
+            assert watched.fed == fed
+            watched.stage.progress()
+            await watched.until(lambda: watched.fed > fed)
+            watched.stage._moved_at = None
 
 
 def test_notifier_without_a_manager_or_with_a_vanished_one_is_silent(tmp_path: Path) -> None:
