@@ -10,11 +10,13 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
+from support.command_line import command, furnish, objects
 from support.smtp_script import SmtpScript
 from support.world import World, papers, reader
 
-from digestd.config import Operator
+from digestd.config import Operator, load
 from digestd.model import Origin, OutboxState, SubscriberState
+from digestd.service import build
 from digestd.service.daemon import Daemon
 from digestd.service.rounds import Rounds
 from digestd.service.watch import found_now
@@ -153,3 +155,23 @@ def test_found_now_counts_what_the_store_and_the_folders_hold(tmp_path: Path, wo
 
 def keys(world: World) -> list[str]:
     return [one.key for one in found_now(world.rounds.settings, world.store, world.now)]
+
+
+def test_run_once_writes_to_the_operator_unless_a_serve_does_and_status_shows_why(tmp_path: Path) -> None:
+    furnish(tmp_path)
+    config = tmp_path / "digestd.toml"
+    config.write_text(f'{config.read_text()}[operator]\naddress = "{ADDRESS}"\n')
+    (tmp_path / "inbox" / "one.jsonl").write_text(papers("A Robot"))
+    run = command(tmp_path)
+
+    def notices(now: str) -> int:
+        run("run-once", "--now", f"2026-12-{now}T09:00Z")
+        return sum(row["email"] == ADDRESS for row in objects(run("outbox", "list", "--json")))
+
+    assert notices("01") == 0
+    with build.only_service(load(config)):
+        assert notices("08") == 0
+    assert notices("08") == 1
+    said = run("status", "--now", "2026-12-08T09:00Z")
+    assert said.exit_code == 1
+    assert "! No new paper since Tuesday, 01 December 2026: 4 working days without any." in said.output
