@@ -100,6 +100,10 @@ class Paper:
     project: str | None = None
     other_ids: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        """Return the hash of its id: cards are looked up by paper, and hashing all that it says took longer."""
+        return hash(self.id)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPaper:

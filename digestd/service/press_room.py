@@ -64,11 +64,11 @@ class _PressProcess:
 
 
 class PressRoom:
-    """As many presses as there are processors, each started when it is first wanted."""
+    """A press for each processor but the one that carries, each started when it is first wanted."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._presses: list[_PressProcess | None] = [None] * min(MOST, os.cpu_count() or 1)
+        self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, (os.cpu_count() or 1) - 1))
         self._turns = [threading.Lock() for _ in self._presses]  # an answer is for the one who asked
 
     def __enter__(self) -> PressRoom:
