@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: help setup demo test check lint types bench spam faults fuzz agree picture lock install-systemd clean
+.PHONY: help setup demo test slow check lint types bench spam faults fuzz agree picture lock install-systemd clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -23,7 +23,7 @@ demo: $(READY)  ## Run the main job on the seeds and show who got what
 	$(BIN)/digestd demo --out $(OUT)
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 4 -q
 
 check: lint types $(READY)  ## Lint, types, tests with their branch coverage, as CI does
 	$(MAKE) test PYTEST_ADDOPTS="--cov --cov-report=json:.coverage.json"
@@ -39,19 +39,19 @@ types: $(READY)
 bench: $(READY)  ## Measure, each figure beside a reference of the same run
 	$(BIN)/python -m benchmarks
 
-faults-fast: $(READY)  ## The faults that take their time, in minutes, as CI does
-	$(BIN)/python -m pytest -n 2 -q --timeout=300 -m 'faults and not loop' tests
+slow: $(READY)  ## Faults, browsers and whole years: what takes its time, in minutes, as CI does
+	$(BIN)/python -m pytest -n 3 -q --timeout=300 -m '(faults or slow) and not loop' tests
 
 faults: $(READY)  ## The long fault loops too; their results go into docs/reliability.md
 	rm -f .faults.jsonl
-	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or not faults' tests/faults
+	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or slow or not slow' tests/faults
 	PYTHONPATH=tests $(BIN)/python -m support.reliability
 
 fuzz: $(READY)  ## Fuzz every format, SECONDS=60 each
 	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --seconds $(or $(SECONDS),60)
 
 spam: $(READY)  ## What rspamd and SpamAssassin make of the mails (needs both)
-	$(BIN)/python -m pytest -q --timeout=600 -m 'faults or not faults' tests/publish/test_spam_peers.py
+	$(BIN)/python -m pytest -q --timeout=600 -m 'faults or slow or not slow' tests/publish/test_spam_peers.py
 
 picture: $(READY)  ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/picture.py

@@ -224,10 +224,11 @@ class SqliteSubscribers:
         now: datetime,
         known: StoredSubscriber | None = None,
     ) -> int:
-        """Put a person there; what else another store has `known` of them comes along."""
-        until = known.paused_until if known else None
+        """Write a new person within a transaction; returns their number.
 
-        """Write a new person within a transaction; returns their number."""
+        What else another store has `known` of them comes along.
+        """
+        until = known.paused_until if known else None
         values = {
             "address": canonical_address(person.email),
             "email": person.email,

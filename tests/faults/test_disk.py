@@ -28,6 +28,8 @@ from support.world import papers
 
 from digestd.model import OutboxState
 
+pytestmark = pytest.mark.faults
+
 needs_shim = pytest.mark.skipif(COMPILER is None, reason="no C compiler for the shim")
 PEOPLE = 3
 

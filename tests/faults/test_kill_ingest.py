@@ -21,7 +21,7 @@ from support.world import papers
 
 from digestd.store.open import SqliteStore
 
-pytestmark = needs_strace
+pytestmark = [pytest.mark.faults, needs_strace]
 
 CALLS = ("pwrite64", "write", "fdatasync", "fsync", "ftruncate", "link", "linkat", "unlink", "rename", "mkdir")
 TITLES = ["A Robot", "A Second Robot"]

@@ -20,6 +20,8 @@ from support.world import papers
 
 from digestd.store.open import SqliteStore
 
+pytestmark = pytest.mark.faults
+
 PEOPLE = 12
 
 

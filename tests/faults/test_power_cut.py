@@ -22,7 +22,10 @@ from support.world import papers
 from digestd.model import OutboxState
 from digestd.store.open import SqliteStore
 
-pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler for the shim")
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.skipif(COMPILER is None, reason="no C compiler for the shim"),
+]
 
 PEOPLE = 3
 CONNECTIONS = 2

@@ -15,6 +15,8 @@ from support.smtp_script import Hang, SmtpScript
 
 from digestd.service import daemon
 
+pytestmark = pytest.mark.faults
+
 PEOPLE = 150
 
 

@@ -13,6 +13,8 @@ from support.fail_points import Fault, broken_at, stalled_at
 from support.serving import serving
 from support.smtp_script import SmtpScript
 
+pytestmark = pytest.mark.faults
+
 PEOPLE = 12
 CONNECTIONS = 3
 

@@ -174,6 +174,7 @@ def _every_day(zone: str, hour: str) -> Profile:
     return Profile("Agents", (), at=time.fromisoformat(hour), days=tuple(Weekday), timezone=zone)
 
 
+@pytest.mark.slow
 def test_year_of_every_tick_in_eight_zones_at_five_hours_is_one_issue_for_each_local_day() -> None:
     profiles = [_every_day(zone, hour) for zone in ZONES for hour in HOURS]
     first, last = int(_utc("2025-12-31T12:00").timestamp()), int(_utc("2027-01-01T12:00").timestamp())

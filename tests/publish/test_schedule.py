@@ -185,7 +185,7 @@ def _moments(draw: st.DrawFn) -> tuple[str, datetime]:
     return zone, moment + timedelta(seconds=draw(st.integers(-2 * 86_400, 2 * 86_400)))
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(_moments(), _HOURS, _LETTERS, st.sampled_from([Cadence.DAILY, Cadence.WEEKLY]))
 def test_slots_in_any_zone_at_any_moment_enclose_it_and_are_in_order(
     place: tuple[str, datetime], hour: time, chosen: list[bool], cadence: Cadence
@@ -200,7 +200,7 @@ def test_slots_in_any_zone_at_any_moment_enclose_it_and_are_in_order(
     assert latest(profile, after.at) == after
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(_moments(), _HOURS)
 def test_instant_in_any_zone_on_any_day_agrees_with_brute_force(place: tuple[str, datetime], hour: time) -> None:
     zone, now = place

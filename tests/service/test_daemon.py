@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import pytest
 from support.http_script import http_script, ok
 from support.smtp_script import Hang, SmtpScript
 from support.world import papers, reader
@@ -136,6 +137,7 @@ async def test_serve_takes_over_a_reload_and_keeps_the_last_good_one(tmp_path: P
             assert await served.stopped() == 0
 
 
+@pytest.mark.slow  # the relay is left alone for its full five seconds, and more
 async def test_serve_waits_for_a_relay_that_is_down_and_sends_once(tmp_path: Path) -> None:
     async with SmtpScript({"CONNECT": ["421 4.3.2 not now"] * 8}) as relay:
         config = configure(tmp_path, relay.port, *(reader(f"r{number}", "robot") for number in range(5)))

@@ -18,6 +18,8 @@ from digestd.model import Cadence, Letter, LetterKind, Origin, Subscriber
 from digestd.publish.render import render
 from digestd.publish.stage import publish
 
+pytestmark = pytest.mark.slow
+
 AXE = Path(__file__).parents[2] / ".venv" / "axe-core" / "package" / "axe.min.js"
 SOUND = "axe.run().then(found => found.violations.map(one => one.id + ': ' + one.nodes[0].html))"
 

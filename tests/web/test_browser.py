@@ -12,6 +12,8 @@ from support.web_site import Site
 from digestd.model import Origin, SubscriberState
 from digestd.resources import shipped
 
+pytestmark = pytest.mark.slow
+
 COLOUR = re.compile(r"--([a-z-]+): (#[0-9a-f]{6})")
 
 

@@ -21,6 +21,8 @@ from support.editions import SEEDS
 from support.peers import MailPeers, mail_peers
 from support.serving import Served, serving
 
+pytestmark = pytest.mark.slow
+
 __all__ = ["mail_peers"]
 
 
