@@ -24,7 +24,7 @@ from digestd.store.base import Claim, Store, SyncReport
 from digestd.subscribers.file import read_people
 
 Clock = Callable[[], datetime]
-MANY = 1_000  # editions ready; a process that makes messages takes a second to start, and makes thousands in one
+MANY = 5_000  # editions ready; a process that makes messages takes two seconds to start, and 80 MB
 
 
 @dataclass(frozen=True, slots=True)
