@@ -39,7 +39,7 @@ types: $(READY)
 bench: $(READY)  ## Measure, each figure beside a reference of the same run
 	$(BIN)/python -m benchmarks
 
-slow: $(READY)  ## Faults, browsers and whole years: what takes its time, in minutes, as CI does
+slow: $(READY)  ## Faults, browsers and whole years: what takes its time, in minutes
 	$(BIN)/python -m pytest -n 3 -q --timeout=300 -m '(faults or slow) and not loop' tests
 
 faults: $(READY)  ## The long fault loops too; their results go into docs/reliability.md
