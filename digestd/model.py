@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 
+from digestd.letters import Letter
+
 
 class Cadence(StrEnum):
     """How often a profile is published."""
@@ -250,42 +252,6 @@ class Reader:
     name: str
     timezone: str
     token: str
-
-
-class LetterKind(StrEnum):
-    """What a mail that carries no digest is for."""
-
-    CONFIRM = "confirm"
-    WELCOME = "welcome"
-    NOTICE = "notice"
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """What a mail that carries no digest says: what is followed and when it comes, and, to confirm, the key to it.
-
-    `token` opens the confirm page. `taste` holds titles of papers with their links, best first. A notice is for the
-    operator: sentences about what was found to need them, and about what is over.
-    """
-
-    kind: LetterKind
-    queries: tuple[str, ...]
-    exclude: tuple[str, ...]
-    rhythm: str
-    token: str = ""
-    taste: tuple[tuple[str, str], ...] = ()
-    found: tuple[str, ...] = ()
-    over: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the operator was told of, by its key, and when; `lasts` until they are told that it is over."""
-
-    key: str
-    sentence: str
-    told_at: datetime
-    lasts: bool
 
 
 @dataclass(frozen=True, slots=True)

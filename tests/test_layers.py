@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up; a file imports from its own layer or from below.
 LAYERS = (
-    {"errors", "model", "resources", "config", ""},
+    {"errors", "letters", "model", "resources", "config", ""},
     {"match"},
     {
         "ingest.authors",
@@ -39,6 +39,7 @@ MUTABLE = {"dict", "list", "set", "bytearray", "defaultdict", "deque", "Counter"
 IMPURE = {"sqlite3", "asyncio", "socket", "time", "random", "secrets", "subprocess", "threading"}
 PURE = (
     "match",
+    "letters",
     "model",
     "errors",
     "config.places",

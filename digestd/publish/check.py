@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
-from digestd.model import Cadence, Edition, Entry, Letter, LetterKind, Paper, Place, Reader, Section, Snapshot
+from digestd.letters import Letter, LetterKind
+from digestd.model import Cadence, Edition, Entry, Paper, Place, Reader, Section, Snapshot
 from digestd.publish.message import build_message
 from digestd.publish.render import Rendered, render
 

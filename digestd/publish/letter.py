@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Final
 
 from digestd.errors import ConfigError, TemplateError
+from digestd.letters import Letter, LetterKind
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Letter, LetterKind, Profile, Sender, Snapshot
+from digestd.model import Cadence, Edition, Profile, Sender, Snapshot
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import shorten
 from digestd.publish.links import safe_url

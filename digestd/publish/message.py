@@ -14,7 +14,8 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from digestd.errors import ConfigError
-from digestd.model import Cadence, Edition, LetterKind, Sender
+from digestd.letters import LetterKind
+from digestd.model import Cadence, Edition, Sender
 from digestd.publish.addresses import DOMAIN, ascii_address, contact_url, unsubscribe_urls
 from digestd.publish.dkim import Signer
 from digestd.publish.encode import encoded

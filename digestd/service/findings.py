@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from digestd.model import Told
+from digestd.letters import Told
 
 DAY = timedelta(days=1)
 # Greylisting ends within the hour, and what a mailbox defers for longer is a handful; all of it is a broken relay.

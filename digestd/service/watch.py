@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from digestd.config import Settings
 from digestd.ingest.inbox import REASON
-from digestd.model import Letter, LetterKind, OutboxState, Snapshot
+from digestd.letters import Letter, LetterKind
+from digestd.model import OutboxState, Snapshot
 from digestd.publish.tokens import edition_id
 from digestd.service import build
 from digestd.service.findings import DAY, LATE, Facts, Finding, Notice, findings, notice

@@ -11,19 +11,8 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from digestd.errors import NotFound
-from digestd.model import (
-    Cadence,
-    Edition,
-    Entry,
-    Letter,
-    LetterKind,
-    Paper,
-    Place,
-    QuietHours,
-    Reader,
-    Section,
-    Snapshot,
-)
+from digestd.letters import Letter, LetterKind
+from digestd.model import Cadence, Edition, Entry, Paper, Place, QuietHours, Reader, Section, Snapshot
 from digestd.store.base import Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.papers import stored
 from digestd.store.saving import Saving

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from digestd.model import Letter, Origin, Subscriber, SubscriberState, Told, canonical_address
+from digestd.letters import Letter, Told
+from digestd.model import Origin, Subscriber, SubscriberState, canonical_address
 from digestd.store.editions import letter_content
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from digestd.errors import NotAllowed, NotFound
-from digestd.model import Letter, Origin, Subscriber, SubscriberState, canonical_address
+from digestd.letters import Letter
+from digestd.model import Origin, Subscriber, SubscriberState, canonical_address
 from digestd.store.base import Asked, Limits, Signup
 from digestd.store.base.signups import VALID_FOR
 from digestd.store.editions import letter_content

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digestd.errors import NotAllowed, NotFound
-from digestd.model import Letter, LetterKind, Profile, Snapshot
+from digestd.letters import Letter, LetterKind
+from digestd.model import Profile, Snapshot
 from digestd.publish.letter import rhythm
 from digestd.publish.tokens import confirm_token, edition_id, read_unsubscribe_token, unsubscribe_token
 from digestd.store.base import Asked, Limits, Signup, Store

@@ -21,7 +21,8 @@ from pathlib import Path
 import pytest
 from support.editions import SENDER, edition, entry, paper, section, seed_papers, snapshot
 
-from digestd.model import Cadence, Edition, Letter, LetterKind
+from digestd.letters import Letter, LetterKind
+from digestd.model import Cadence, Edition
 from digestd.publish.message import build_message
 from digestd.publish.render import render
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from digestd.model import Told
+from digestd.letters import Told
 from digestd.service.findings import Facts, Finding, findings, notice, working_days_between
 
 BERLIN = ZoneInfo("Europe/Berlin")

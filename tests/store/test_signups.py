@@ -8,7 +8,8 @@ import pytest
 from support.store_room import MONDAY, SNAPSHOT, StoreRoom, profile
 
 from digestd.errors import NotAllowed, NotFound
-from digestd.model import Letter, LetterKind, Origin, OutboxState, SubscriberState
+from digestd.letters import Letter, LetterKind
+from digestd.model import Origin, OutboxState, SubscriberState
 from digestd.store.base import Asked, Claim, Transition
 from digestd.store.base.signups import VALID_FOR
 

@@ -14,7 +14,8 @@ from support.editions import edition, entry, paper, section, seed_papers, snapsh
 from support.store_room import MONDAY, profile
 from support.web_site import READER, Site, token_of
 
-from digestd.model import Cadence, Letter, LetterKind, Origin, Subscriber
+from digestd.letters import Letter, LetterKind
+from digestd.model import Cadence, Origin, Subscriber
 from digestd.publish.render import render
 from digestd.publish.stage import publish
 

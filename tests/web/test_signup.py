@@ -17,7 +17,8 @@ from support.pages import Page
 from support.store_room import MONDAY, StoreRoom, profile
 from support.web_site import LATER, READER, Answer, Site, served, site_of, token_of
 
-from digestd.model import Edition, LetterKind, Origin, SubscriberState
+from digestd.letters import LetterKind
+from digestd.model import Edition, Origin, SubscriberState
 from digestd.publish.message import build_message
 from digestd.publish.render import render
 from digestd.store.base import Limits

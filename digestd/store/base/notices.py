@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from digestd.model import Letter, Told
+from digestd.letters import Letter, Told
 
 
 class Notices(Protocol):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from digestd.model import Letter, Profile
+from digestd.letters import Letter
+from digestd.model import Profile
 
 VALID_FOR = timedelta(hours=72)  # from the question to the answer
 
