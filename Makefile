@@ -47,8 +47,8 @@ faults: $(READY)  ## The long fault loops too; their results go into docs/reliab
 	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or slow or not slow' tests/faults
 	PYTHONPATH=tests $(BIN)/python -m support.reliability
 
-fuzz: $(READY)  ## Fuzz every format, SECONDS=60 each
-	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --seconds $(or $(SECONDS),60)
+fuzz: $(READY)  ## Fuzz every format, MINUTES=1 of processor time each; guided by coverage where atheris is installed
+	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --minutes $(or $(MINUTES),1)
 
 spam: $(READY)  ## What rspamd and SpamAssassin make of the mails (needs both)
 	$(BIN)/python -m pytest -q --timeout=600 -m 'faults or slow or not slow' tests/publish/test_spam_peers.py
