@@ -44,8 +44,10 @@ def silent(line: socket.socket) -> None:
 class HttpScript:
     """The server: `answers` are given one a connection, the last one again and again; `asked` are the requests."""
 
-    def __init__(self, *answers: Answer) -> None:
+    def __init__(self, *answers: Answer, ends: bytes = b"\r\n\r\n") -> None:
+        """Answer each request once it holds what `ends` it."""
         self.answers = list(answers)
+        self._ends = ends
         self.asked: list[str] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
@@ -67,12 +69,12 @@ class HttpScript:
     def _answer(self, line: socket.socket) -> None:
         line.settimeout(5)
         asked = b""
-        while b"\r\n\r\n" not in asked:
+        while self._ends not in asked:
             piece = line.recv(65_536)
             if not piece:
                 return
             asked += piece
-        self.asked.append(asked.decode())
+        self.asked.append(asked.decode("latin-1"))
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if callable(answer):
             answer(line)
@@ -86,9 +88,9 @@ class HttpScript:
 
 
 @contextmanager
-def http_script(*answers: Answer) -> Iterator[HttpScript]:
+def http_script(*answers: Answer, ends: bytes = b"\r\n\r\n") -> Iterator[HttpScript]:
     """Run a server while the block lasts."""
-    server = HttpScript(*answers)
+    server = HttpScript(*answers, ends=ends)
     thread = threading.Thread(target=server.serve, daemon=True)
     thread.start()
     try:

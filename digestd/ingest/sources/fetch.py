@@ -121,13 +121,12 @@ def _response(
 ) -> Iterator[http.client.HTTPResponse]:
     parts = urlsplit(address)
     sockets: list[socket.socket] = []
-    line = _connection(parts, request.allow_private, limits, lookup, sockets)
+    line = _connection(parts, request.allow_private, limits, until, lookup, sockets)
     done = threading.Event()
     watch = threading.Thread(target=_watch, args=(sockets, until, stop, done), daemon=True)
     try:
         watch.start()
         line.connect()
-        sockets.append(line.sock)  # the one with TLS; the line itself forgets it before the body is read
         line.request("GET", _path(parts), headers=_headers(request))
         yield line.getresponse()
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -139,12 +138,18 @@ def _response(
     finally:
         done.set()
         line.close()
+        for one in sockets:
+            one.close()
 
 
 def _connection(
-    parts: SplitResult, allow_private: bool, limits: Limits, lookup: Lookup, sockets: list[socket.socket]
+    parts: SplitResult, allow_private: bool, limits: Limits, until: float, lookup: Lookup, sockets: list[socket.socket]
 ) -> http.client.HTTPConnection:
-    """Return a connection to an address that was looked up and checked here, not yet opened."""
+    """Return a connection to an address that was looked up and checked here, not yet opened.
+
+    Once it is, `sockets` holds a second handle of it, by which it can be ended whoever holds the first: TLS takes it
+    over before the handshake, and the body of the answer after the head.
+    """
     try:
         host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
     except ValueError:
@@ -165,8 +170,12 @@ def _connection(
     line = kind(host, port, timeout=limits.silence)
 
     def connect(_: object, timeout: float, source: object) -> socket.socket:
-        sockets.append(_connected(found, port, timeout))
-        return sockets[-1]
+        opened = _connected(found, port, timeout)
+        sockets.append(opened.dup())
+        if time.monotonic() >= until:  # whoever watches may have looked before there was anything to end
+            opened.close()
+            raise TimeoutError
+        return opened
 
     line._create_connection = connect  # type: ignore[attr-defined]
     return line
@@ -202,7 +211,7 @@ def _watch(sockets: list[socket.socket], until: float, stop: Stop, done: threadi
     while not (stop() or time.monotonic() >= until):
         if done.wait(WATCH):
             return
-    for one in sockets[-1:]:
+    for one in sockets:
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
 
