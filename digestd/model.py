@@ -236,12 +236,27 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """How many papers that a profile's queries hit are not in its part of an edition, by the reason.
+
+    Their score is `below` its `min_score`, they are `excluded`, they were sent as an alert since its last digest, or
+    this person is told of them `elsewhere`: by another profile.
+    """
+
+    below: int = 0
+    excluded: int = 0
+    alerted: int = 0
+    elsewhere: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """What one profile contributes to an edition. `matched` counts also the papers that did not fit."""
 
     profile: str
     entries: tuple[Entry, ...]
     matched: int
+    left_out: LeftOut = LeftOut()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +274,9 @@ class Edition:
     """An issue as composed for one subscriber: the unit that is sent exactly once.
 
     `id` is 32 hexadecimal digits, the same whenever the same issue is composed for the same person.
-    `considered` is the number of papers that were looked at. With a `letter` it has no sections: it goes through the
-    same outbox under the same promises, and says what the letter says.
+    `considered` is the number of papers that were looked at; `quiet_since` is when the last one came, if that was
+    long before. `already` are papers that were sent as alerts, where digests list them. With a `letter` it has no
+    sections: it goes through the same outbox under the same promises, and says what the letter says.
     """
 
     id: str
@@ -271,6 +287,8 @@ class Edition:
     sections: tuple[Section, ...]
     considered: int
     letter: Letter | None = None
+    quiet_since: datetime | None = None
+    already: tuple[Paper, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

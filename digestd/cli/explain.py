@@ -65,7 +65,8 @@ def _editions(made: Rounds, subscriber: str | None) -> list[Edition]:
     if subscriber is None:
         return [sample_editions()["digest"]]
     person = made.store.subscribers.find(subscriber)
-    return preview_editions(made.store, person.pk, made.clock(), made.settings.matching.near_duplicates)
+    near, rules = made.settings.matching.near_duplicates, build.alert_rules(made.settings)
+    return preview_editions(made.store, person.pk, made.clock(), near, rules)
 
 
 def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open_: bool) -> None:

@@ -92,6 +92,7 @@ class Schedule(Strict):
     alert_wait_seconds: float = Field(0.0, ge=0, le=86_400)
     alert_interval_seconds: float = Field(0.0, ge=0, le=86_400)
     alerts_per_day: int = Field(20, ge=1, le=1000)
+    list_alerts: bool = False
 
 
 class Web(Strict):

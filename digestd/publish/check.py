@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 
 from digestd.letters import Letter, LetterKind
-from digestd.model import Cadence, Edition, Entry, Paper, Place, Reader, Section, Snapshot
+from digestd.model import Cadence, Edition, Entry, LeftOut, Paper, Place, Reader, Section, Snapshot
 from digestd.publish.message import build_message
 from digestd.publish.render import Rendered, render
 
@@ -51,11 +51,12 @@ def sample_editions() -> dict[str, Edition]:
     card = Entry(full, ("agent", "title:robot*"), 3.5)
     copy = Entry(replace(bare, title="The Same Work, as Another Source Has It"), ("title",), 1.0, Place.FOLDED)
     line = Entry(bare, ("title",), 1.0, Place.TITLE)
+    digest = _edition(Cadence.DAILY, Section("Agents", (card, copy, line), 7), Section("Robots", (card,), 1))
     return {
-        "digest": _edition(Cadence.DAILY, Section("Agents", (card, copy, line), 7), Section("Robots", (card,), 1)),
+        "digest": replace(digest, already=(bare,)),
         "one section": _edition(Cadence.WEEKLY, Section("Agents", (card,), 1)),
         "alert": _edition(Cadence.IMMEDIATE, Section("Agents", (card,), 1)),
-        "empty": _edition(Cadence.DAILY, Section("Agents", (), 0)),
+        "empty": _edition(Cadence.DAILY, Section("Agents", (), 0, LeftOut(below=2))),
     }
 
 

@@ -16,11 +16,12 @@ from digestd.publish.schedule import day_of, following, immediate_issue, latest,
 
 @dataclass(frozen=True, slots=True)
 class AlertRules:
-    """How alerts are grouped, and how many mails of them a person gets in a local day at most."""
+    """How alerts are grouped, how many mails of them a person gets in a local day at most, and if digests list them."""
 
     group_wait: timedelta = timedelta()
     group_interval: timedelta = timedelta()
     per_day: int = 20
+    listed: bool = False
 
 
 AT_ONCE = AlertRules()

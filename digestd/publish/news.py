@@ -8,8 +8,9 @@ newest backwards, a stretch at a time, only as far as a profile asks.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from digestd.match import rank
@@ -18,7 +19,7 @@ from digestd.match.fold import NEAR, near_copies
 from digestd.match.query import parse_query
 from digestd.match.wanted import Wanted
 from digestd.match.window import Hits, Window
-from digestd.model import Match, StoredPaper
+from digestd.model import LeftOut, Match, StoredPaper
 
 MAX_ANSWERS = 4_096  # distinct profiles whose papers are kept: shared ones come back within a batch or two
 MAX_QUERIES = 200_000  # distinct queries whose places are kept; a day's take some hundred bytes each
@@ -37,19 +38,31 @@ class Found:
 class Findings:
     """What a profile finds among the papers after its horizon, in order of arrival.
 
-    `looked` is how many papers these are; `hits` says of how many of them each of its queries hits.
+    `looked` is how many papers these are; `hits` says of how many of them each of its queries hits. By number, `below`
+    are those with a score under its `min_score`, `excluded` those that its exclusions take out.
     """
 
     found: tuple[Found, ...] = ()
     looked: int = 0
     hits: tuple[tuple[str, int], ...] = ()
+    below: tuple[int, ...] = ()
+    excluded: tuple[int, ...] = ()
+
+    def left_out(self, told: Collection[int], alerted: Collection[int]) -> LeftOut:
+        """Return how many papers are left out, as this person is `told` of some of them, `alerted` of some of those."""
+        return LeftOut(
+            below=sum(number not in alerted for number in self.below),
+            excluded=sum(number not in alerted for number in self.excluded),
+            alerted=len(alerted),
+            elsewhere=sum(one.stored.pk in told and one.stored.pk not in alerted for one in self.found) if told else 0,
+        )
 
 
 class News:
     """The papers up to number `newest`; `read(after, upto)` gives those of a stretch in order of arrival.
 
     `first` tells, when somebody asks, the number that a profile without progress begins after. Papers whose abstracts
-    overlap by `near` are near-copies.
+    overlap by `near` are near-copies. `quiet_since` is when the last one came, if that was long before.
     """
 
     def __init__(
@@ -58,8 +71,10 @@ class News:
         newest: int,
         first: Callable[[], int],
         near: float = NEAR,
+        quiet_since: datetime | None = None,
     ) -> None:
         self.newest = newest
+        self.quiet_since = quiet_since
         self._read = read
         self._first = first
         self._begin = newest
@@ -107,6 +122,8 @@ class News:
 
     def _findings(self, wanted: Wanted, after: int) -> Findings:
         found: list[Found] = []
+        below: list[int] = []
+        taken_out: list[int] = []
         stretches = self._after(after)
         looked = sum(len(stretch.papers) - begin for stretch, begin in stretches)
         asked = sorted(wanted.queries, key=lambda query: -query.weight)
@@ -121,19 +138,25 @@ class News:
         for at, (stretch, begin) in enumerate(stretches):
             excluded = {place for text in wanted.exclude for place, _ in stretch.asked(text, begin)[1]}
             parts: dict[int, list[rank.Part]] = {}
+            hit: set[int] = set()
             for number in heaviest.values():
                 one = asked[number]
                 rarity = rank.rarity(hits[one.query], looked)
                 for place, worth in answers[number][at][1]:
                     if place not in excluded:
                         parts.setdefault(place, []).append(rank.Part(one.query, one.weight, worth, rarity))
+                    else:
+                        hit.add(place)
+            taken_out += (stretch.papers[place].pk for place in sorted(hit))
             for place in sorted(parts):
                 score = rank.score(parts[place])
                 if score >= wanted.min_score:
                     stored = stretch.papers[place]
                     match = Match(tuple(part.query for part in parts[place]), score)
                     found.append(Found(stored, match, rank.standing(parts[place], stored)))
-        return Findings(tuple(found), looked, tuple(hits.items()))
+                else:
+                    below.append(stretch.papers[place].pk)
+        return Findings(tuple(found), looked, tuple(hits.items()), tuple(below), tuple(taken_out))
 
 
 class _Stretch:

@@ -26,6 +26,7 @@ from digestd.publish.templates import Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
 LONGEST_HTML = 90_000
+_MOST_ALREADY = 30  # titles of alerts at the end of a digest; they were read before
 
 # About what a title's line, or a section's heading, costs in HTML beside its own texts. Only to guess how much has
 # to go: what is left is rendered and measured again.
@@ -116,13 +117,17 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
         "preferences_url": f"{by_web}/preferences" if by_web else "",
         "online_url": f"{by_web}/editions/{edition.id}" if by_web else "",
     }
+    frame |= _already(edition.already, _MOST_ALREADY)
     cards: list[Card] = []
     sections = _numbered([_view(ready, section, edition.id, cards) for section in edition.sections])
     html = ready.html("mail/edition.html.j2", sections=sections, **frame)
     while (excess := _octets(html, sections) - LONGEST_HTML) > 0:
-        if not sections:
+        if frame["already"]:
+            frame |= _already(edition.already, 0)
+        elif not sections:
             raise TemplateError(f"mail/edition.html.j2: without any paper, {excess} octets over {LONGEST_HTML}")
-        sections = _numbered(_smaller(sections, excess))
+        else:
+            sections = _numbered(_smaller(sections, excess))
         html = ready.html("mail/edition.html.j2", sections=sections, **frame)
     text = _tidy(ready.text("mail/edition.txt.j2", sections=sections, **frame))
     return Rendered(
@@ -130,6 +135,11 @@ def render(edition: Edition, snapshot: Snapshot) -> Rendered:
         tuple(_filled(text, edition.id, [card.text for card in cards])),
         tuple(_filled(str(html), edition.id, [card.html for card in cards])),  # Markup is slow to cut
     )
+
+
+def _already(papers: Sequence[Paper], most: int) -> dict[str, object]:
+    """Return what came as alerts for the end of a digest: some titles, and how many more."""
+    return {"already": tuple(map(_title_line, papers[:most])), "already_more": max(0, len(papers) - most)}
 
 
 def _view(ready: Templates, section: Section, edition: str, cards: list[Card]) -> SectionView:

@@ -7,23 +7,24 @@ the commit, leaves the issue due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from digestd.match.fold import NEAR
-from digestd.model import Cadence, Edition, Reader, Section, Snapshot
+from digestd.model import Cadence, Edition, LeftOut, Reader, Section, Snapshot
 from digestd.publish.alerts import FEW, Warm
 from digestd.publish.compose import select, wanted
 from digestd.publish.due import AT_ONCE, AlertRules, Hours, Standing, decide
-from digestd.publish.news import News
+from digestd.publish.news import Findings, News
 from digestd.publish.schedule import day_of, following
 from digestd.publish.tokens import edition_id, unsubscribe_token
-from digestd.store.base import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Store
+from digestd.store.base import Advance, Announced, Composed, ComposedSection, DueProfile, DueSubscriber, Store
 
 BATCH = 500  # subscribers composed and committed together: bounds memory and the time the write lock is held
 TOGETHER = 5_000  # profiles passed over together: tens of milliseconds with the write lock
 FIRST_LOOK = timedelta(days=7)  # how far back a new subscriber's first issue goes
+QUIET = timedelta(days=1)  # without a paper; a digest that is short says since when
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def publish(
     editions = papers = 0
     while not (stop and stop()) and (batch := store.editions.due(now, news.newest, BATCH)):
         idle, issues = _due(store, batch, news, now, rules)
-        composed = idle + _compose(store, news, issues, key)
+        composed = idle + _compose(store, news, issues, key, rules)
         kept = kept or store.editions.keep(snapshot)
         written = store.editions.save(composed, kept, now)
         editions += written.editions
@@ -99,7 +100,9 @@ def publish(
     return PublishReport(editions, papers)
 
 
-def preview(store: Store, subscriber: int, now: datetime, near: float = NEAR) -> list[Edition]:
+def preview(
+    store: Store, subscriber: int, now: datetime, near: float = NEAR, rules: AlertRules = AT_ONCE
+) -> list[Edition]:
     """Return the next editions of a subscriber as the papers of now would make them. Changes nothing.
 
     Those that are due come first, then those to come, dated at their hour.
@@ -118,19 +121,27 @@ def preview(store: Store, subscriber: int, now: datetime, near: float = NEAR) ->
             composed_at=issue.at,
             reader=reader,
             sections=tuple(
-                Section(section.due.profile.name, tuple(entry for _, entry in section.entries), section.matched)
+                Section(
+                    section.due.profile.name,
+                    tuple(entry for _, entry in section.entries),
+                    section.matched,
+                    section.left_out,
+                )
                 for section in one.sections
             ),
             considered=one.considered,
+            quiet_since=one.quiet_since,
+            already=store.editions.revisions(one.already),
         )
-        for issue, one in zip(issues, _compose(store, news, issues, key), strict=True)
+        for issue, one in zip(issues, _compose(store, news, issues, key, rules), strict=True)
         if one.edition_id
     ]
 
 
 def _news(store: Store, now: datetime, near: float) -> News:
-    papers = store.papers
-    return News(papers.between, papers.newest(), lambda: papers.first_since(now - FIRST_LOOK) - 1, near)
+    papers, last = store.papers, store.notices.newest()
+    quiet_since = last if last and now - last >= QUIET else None
+    return News(papers.between, papers.newest(), lambda: papers.first_since(now - FIRST_LOOK) - 1, near, quiet_since)
 
 
 def _pass_over(store: Store, news: News, warm: Warm) -> None:
@@ -213,21 +224,29 @@ def _grouped(person: DueSubscriber, opened: Iterable[_Open]) -> Iterator[_Issue]
     yield from sorted(issues, key=lambda issue: (issue.cadence is not Cadence.IMMEDIATE, issue.at))
 
 
-def _compose(store: Store, news: News, issues: Sequence[_Issue], key: bytes) -> list[Composed]:
+def _compose(store: Store, news: News, issues: Sequence[_Issue], key: bytes, rules: AlertRules) -> list[Composed]:
     after = min((one.after for issue in issues for one in issue.opened), default=news.newest)
-    taken = store.editions.announced(list({issue.person.pk for issue in issues}), after)
-    return [_composed(issue, taken[issue.person.pk], news, key) for issue in issues]
+    told = store.editions.announced(list({issue.person.pk for issue in issues}), after)
+    return [_composed(issue, told[issue.person.pk], news, key, rules) for issue in issues]
 
 
-def _composed(issue: _Issue, taken: set[int], news: News, key: bytes) -> Composed:
-    empty_too = issue.cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
+def _composed(issue: _Issue, told: dict[int, Announced], news: News, key: bytes, rules: AlertRules) -> Composed:
+    """Return an issue as composed; what it announces is added to `told`."""
+    is_digest = issue.cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
     sections = []
+    already: dict[int, int] = {}
     for one in issue.opened:
         profile = one.due.profile
         findings = news.findings(wanted(profile, one.due.cadence), one.after)
-        chosen = select(findings.found, profile, taken, news.near)
-        if chosen.entries or (empty_too and profile.send_empty):
-            sections.append(ComposedSection(one.due, chosen.entries, chosen.matched, findings.looked, findings.hits))
+        alerted = _alerted(one, findings, told)
+        left_out = findings.left_out(told, alerted) if is_digest else LeftOut()
+        already |= alerted
+        chosen = select(findings.found, profile, set(told), news.near)
+        told.update((paper.pk, Announced(paper.revision, issue.cadence, one.due.pk)) for paper, _ in chosen.entries)
+        if chosen.entries or (is_digest and profile.send_empty):
+            sections.append(
+                ComposedSection(one.due, chosen.entries, chosen.matched, findings.looked, findings.hits, left_out)
+            )
     names = [one.due.profile.name for one in issue.opened]
     advances = [one.advance for one in issue.opened]
     if issue.cadence is Cadence.IMMEDIATE and not sections:  # nothing was sent that an interval could follow
@@ -240,4 +259,16 @@ def _composed(issue: _Issue, taken: set[int], news: News, key: bytes) -> Compose
         edition_id=edition_id(key, issue.person.pk, issue.key, names) if sections else None,
         considered=news.count(min(one.after for one in issue.opened)),
         sections=tuple(sections),
+        already=tuple(already[pk] for pk in sorted(already, reverse=True)) if rules.listed and is_digest else (),
+        quiet_since=news.quiet_since if is_digest else None,
     )
+
+
+def _alerted(one: _Open, findings: Findings, told: Mapping[int, Announced]) -> dict[int, int]:
+    """Return the revisions, by paper, that came as alerts and so do not stand in a profile's digest.
+
+    They are those it found itself since its last digest, and those that it finds and another profile was told of.
+    """
+    alerts = {pk: by for pk, by in told.items() if pk > one.after and by.cadence is Cadence.IMMEDIATE}
+    found = {each.stored.pk for each in findings.found} if alerts else set()
+    return {pk: by.revision for pk, by in alerts.items() if by.profile == one.due.pk or pk in found}

@@ -23,6 +23,7 @@ _LONGEST_SUBJECT_NAME = 32
 _LONGEST_SUBJECT_TITLE = 44
 _TITLES_IN_SUBJECT = 3
 _LONGEST_PREHEADER = 140
+_FEW = 3  # papers of a profile; with no more of them a digest says why
 
 _LABELS: Final = MappingProxyType(
     {Cadence.IMMEDIATE: "Alert", Cadence.DAILY: "Daily digest", Cadence.WEEKLY: "Weekly digest"}
@@ -53,18 +54,39 @@ def intro(edition: Edition) -> str:
     hits, of = matched(edition), edition.considered
     if edition.cadence is Cadence.IMMEDIATE and hits:
         return f"{counted(hits, 'paper')} just came in that you asked to hear about at once."
+    since = f" since {_since(edition)}" if edition.quiet_since else ""
     if hits:
-        return f"{hits:,} of {counted(of, 'new paper')} match{'es' if hits == 1 else ''} what you follow."
-    if of:
-        return f"Nothing among {counted(of, 'new paper')} matches what you follow. We keep looking."
-    return "No new papers came in this time. We keep looking."
+        quiet = f" Nothing new has come in{since}." if since and hits <= _FEW else ""
+        return f"{hits:,} of {counted(of, 'new paper')} match{'es' if hits == 1 else ''} what you follow.{quiet}"
+    if not of:
+        return f"No new papers {f'have come in{since}' if since else 'came in this time'}. We keep looking."
+    quiet = f" No more have come in{since}." if since else ""
+    if any(map(why_few, edition.sections)):
+        return f"Nothing among {counted(of, 'new paper')} is left for this digest.{quiet} We keep looking."
+    return f"Nothing among {counted(of, 'new paper')} matches what you follow.{quiet} We keep looking."
 
 
 def summary(section: Section) -> str:
-    """Return what stands under a section's heading: `7 papers, best match first`."""
-    if section.matched <= 1:
-        return counted(section.matched, "paper") if section.matched else "No papers this time"
-    return f"{counted(section.matched, 'paper')}, best match first"
+    """Return what stands under a section's heading: `7 papers, best match first`; of a short one, also why."""
+    why = why_few(section) if section.matched <= _FEW else ""
+    if not section.matched:
+        return "No papers this time" + (f": {why}" if why else "")
+    papers = counted(section.matched, "paper")
+    if why:
+        return f"Only {papers}: {why}"
+    return papers if section.matched == 1 else f"{papers}, best match first"
+
+
+def why_few(section: Section) -> str:
+    """Return why papers that a profile's queries hit are not in its section: `14 scored below your min_score`."""
+    left = section.left_out
+    reasons = (
+        (left.below, "scored below your min_score"),
+        (left.excluded, f"{'was' if left.excluded == 1 else 'were'} taken out by your exclusions"),
+        (left.alerted, "came already as an alert" if left.alerted == 1 else "came already as alerts"),
+        (left.elsewhere, "came with another of your profiles"),
+    )
+    return listed([f"{number:,} {reason}" for number, reason in reasons if number])
 
 
 def subject(edition: Edition) -> str:
@@ -115,6 +137,13 @@ def counted(number: int, noun: str) -> str:
 def profile_name(name: str) -> str:
     """Return a profile's name as it is shown."""
     return shorten(clean(name), LONGEST_NAME)
+
+
+def _since(edition: Edition) -> str:
+    """Return the reader's day on which the last paper came: `Friday`, or `9 November 2026` where a week is over."""
+    assert edition.quiet_since is not None
+    at, now = edition.quiet_since.astimezone(ZoneInfo(edition.reader.timezone)), _local(edition)
+    return _WEEKDAYS[at.weekday()] if (now.date() - at.date()).days < 7 else day_in_words(at)
 
 
 def _local(edition: Edition) -> datetime:

@@ -73,12 +73,13 @@ def store(settings: Settings, *, thorough: bool = False) -> SqliteStore:
 
 
 def alert_rules(settings: Settings) -> AlertRules:
-    """Return how alerts are grouped and capped."""
+    """Return how alerts are grouped, capped and listed."""
     schedule = settings.schedule
     return AlertRules(
         group_wait=timedelta(seconds=schedule.alert_wait_seconds),
         group_interval=timedelta(seconds=schedule.alert_interval_seconds),
         per_day=schedule.alerts_per_day,
+        listed=schedule.list_alerts,
     )
 
 

@@ -12,8 +12,8 @@ from types import MappingProxyType
 
 from digestd.errors import NotFound
 from digestd.letters import Letter, LetterKind
-from digestd.model import Cadence, Edition, Entry, Paper, Place, QuietHours, Reader, Section, Snapshot
-from digestd.store.base import Composed, DueProfile, DueSubscriber, Saved
+from digestd.model import Cadence, Edition, Entry, LeftOut, Paper, Place, QuietHours, Reader, Section, Snapshot
+from digestd.store.base import Announced, Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.papers import stored
 from digestd.store.saving import Saving
 from digestd.store.sql import statements
@@ -85,15 +85,20 @@ class SqliteEditions:
                 raise NotFound(f"no subscriber of number {subscriber}")
             return self._subscriber(connection, row, None)
 
-    def announced(self, subscribers: Sequence[int], after: int) -> dict[int, set[int]]:
+    def announced(self, subscribers: Sequence[int], after: int) -> dict[int, dict[int, Announced]]:
         with self._connections.read() as connection:
             return {
                 subscriber: {
-                    row[0]
+                    row["paper"]: Announced(row["revision"], Cadence(row["cadence"]), row["profile"])
                     for row in connection.execute(self._sql["announced"], {"subscriber": subscriber, "after": after})
                 }
                 for subscriber in subscribers
             }
+
+    def revisions(self, pks: Sequence[int]) -> tuple[Paper, ...]:
+        with self._connections.read() as connection:
+            known = self._revisions(connection, set(pks))
+        return tuple(known[pk] for pk in pks)
 
     def keep(self, snapshot: Snapshot) -> str:
         values = {"sha256": snapshot.sha256, "content": snapshot.to_json()}
@@ -121,7 +126,9 @@ class SqliteEditions:
             rows = connection.execute(self._sql["editions"], wanted).fetchall()
             sections = connection.execute(self._sql["sections"], wanted).fetchall()
             entries = connection.execute(self._sql["entries"], wanted).fetchall()
-            papers = self._revisions(connection, {row["pk"] for row in entries})
+            listed = {row["pk"]: tuple(json.loads(row["already"])) for row in rows if row["already"]}
+            known = {row["pk"] for row in entries}.union(*listed.values())
+            papers = self._revisions(connection, known)
         placed: dict[tuple[int, int], list[Entry]] = {}
         for row in entries:
             entry = _entry(papers[row["pk"]], row)
@@ -129,7 +136,8 @@ class SqliteEditions:
         parts: dict[int, list[Section]] = {}
         for row in sections:
             chosen = tuple(placed.get((row["edition"], row["profile"]), ()))
-            parts.setdefault(row["edition"], []).append(Section(row["name"], chosen, row["matched"]))
+            left_out = LeftOut(row["below"], row["excluded"], row["alerted"], row["elsewhere"])
+            parts.setdefault(row["edition"], []).append(Section(row["name"], chosen, row["matched"], left_out))
         return {
             row["pk"]: (
                 Edition(
@@ -141,6 +149,8 @@ class SqliteEditions:
                     sections=tuple(parts.get(row["pk"], ())),
                     considered=row["considered"],
                     letter=letter_of(row["letter"]) if row["letter"] else None,
+                    quiet_since=from_ms(row["quiet_since"]) if row["quiet_since"] is not None else None,
+                    already=tuple(papers[pk] for pk in listed.get(row["pk"], ())),
                 ),
                 row["snapshot"],
             )

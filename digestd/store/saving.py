@@ -81,6 +81,8 @@ class Saving:
             "cadence": one.cadence,
             "now": self._now,
             "considered": one.considered,
+            "already": _encoded(one.already) if one.already else None,
+            "quiet_since": to_ms(one.quiet_since) if one.quiet_since else None,
             "snapshot": self._snapshot,
             "email": person.email,
             "name": person.name,
@@ -115,6 +117,10 @@ def _sections(edition: int, one: Composed) -> Iterator[Values]:
             "matched": section.matched,
             "looked": section.looked,
             "hits": _encoded(dict(section.hits)),
+            "below": section.left_out.below,
+            "excluded": section.left_out.excluded,
+            "alerted": section.left_out.alerted,
+            "elsewhere": section.left_out.elsewhere,
         }
 
 

@@ -32,7 +32,7 @@ def composed(room: StoreRoom, now: Any = NOW) -> list[Composed]:
     """Return what publishing would write now, unwritten."""
     news = stage._news(room.store, now, stage.NEAR)
     idle, issues = stage._due(room.store, due(room, now), news, now, AT_ONCE)
-    return idle + stage._compose(room.store, news, issues, room.store.editions.key())
+    return idle + stage._compose(room.store, news, issues, room.store.editions.key(), AT_ONCE)
 
 
 def test_key_is_32_octets_for_ever_and_another_in_each_store(room: StoreRoom, tmp_path: Path) -> None:
@@ -149,8 +149,15 @@ def test_announced_and_announcement_tell_what_a_person_was_told(room: StoreRoom)
     room.ingest([work(1), work(2, "graph"), work(3)])
     ada, ben = room.subscribe("a@example.org", profile()), room.subscribe("b@example.org", profile("G", "graph"))
     room.publish()
-    assert room.store.editions.announced([ada, ben, 99], 0) == {ada: {1, 3}, ben: {2}, 99: set()}
-    assert room.store.editions.announced([ada], 1) == {ada: {3}}
+    room.ingest([work(4, "robot")])
+    room.subscribe("a@example.org", profile("Now", "robot", cadence=Cadence.IMMEDIATE))
+    room.publish()
+    told = room.store.editions.announced([ada, ben, 99], 0)
+    assert {person: list(papers) for person, papers in told.items()} == {ada: [1, 3, 4], ben: [2], 99: []}
+    assert [one.cadence for one in told[ada].values()] == [Cadence.DAILY, Cadence.DAILY, Cadence.IMMEDIATE]
+    assert told[ada][1].profile == told[ada][3].profile != told[ada][4].profile
+    assert room.store.editions.announced([ada], 1)[ada] == {pk: told[ada][pk] for pk in (3, 4)}
+    assert room.store.editions.revisions([told[ada][pk].revision for pk in (4, 1)]) == (work(4, "robot"), work(1))
     found = room.store.editions.announcement(ada, 3)
     assert found is not None
     edition, entry = found
@@ -215,7 +222,7 @@ def composed_alone(room: StoreRoom, cadence: Cadence) -> list[Composed]:
         for person in due(room)
     ]
     idle, issues = stage._due(room.store, [person for person in people if person.profiles], news, NOW, AT_ONCE)
-    return idle + stage._compose(room.store, news, issues, room.store.editions.key())
+    return idle + stage._compose(room.store, news, issues, room.store.editions.key(), AT_ONCE)
 
 
 def test_save_of_an_empty_issue_that_is_late_turns_nothing_back(room: StoreRoom) -> None:

@@ -10,7 +10,16 @@ from __future__ import annotations
 from typing import Protocol
 
 from digestd.store.base.alerts import Alerts, Waiting
-from digestd.store.base.editions import Advance, Composed, ComposedSection, DueProfile, DueSubscriber, Editions, Saved
+from digestd.store.base.editions import (
+    Advance,
+    Announced,
+    Composed,
+    ComposedSection,
+    DueProfile,
+    DueSubscriber,
+    Editions,
+    Saved,
+)
 from digestd.store.base.history import Files, History
 from digestd.store.base.notices import Notices
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
@@ -24,6 +33,7 @@ from digestd.store.base.subscribers import Roster, StoredSubscriber, Subscribers
 __all__ = [
     "Advance",
     "Alerts",
+    "Announced",
     "Asked",
     "Claim",
     "Composed",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from digestd.model import Cadence, Edition, Entry, Profile, QuietHours, Snapshot, StoredPaper
+from digestd.model import Cadence, Edition, Entry, LeftOut, Paper, Profile, QuietHours, Snapshot, StoredPaper
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,24 @@ class ComposedSection:
     matched: int
     looked: int
     hits: tuple[tuple[str, int], ...]
+    left_out: LeftOut
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """That a paper was announced to a subscriber: as which revision, at once or not, and for which profile."""
+
+    revision: int
+    cadence: Cadence
+    profile: int
 
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """What publishing decided for one issue of one subscriber: steps of progress, and an edition unless empty."""
+    """What publishing decided for one issue of one subscriber: steps of progress, and an edition unless empty.
+
+    `already` are revisions of papers, `quiet_since` is as in `Edition`.
+    """
 
     subscriber: DueSubscriber
     advances: tuple[Advance, ...]
@@ -78,6 +91,8 @@ class Composed:
     edition_id: str | None
     considered: int
     sections: tuple[ComposedSection, ...]
+    already: tuple[int, ...] = ()
+    quiet_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +129,11 @@ class Editions(Protocol):
     def profiles_of(self, subscriber: int) -> DueSubscriber:
         """Return one subscriber with the progress of every active profile, due or not. Raises NotFound."""
 
-    def announced(self, subscribers: Sequence[int], after: int) -> dict[int, set[int]]:
-        """Return for each subscriber the papers with `pk > after` that an edition has announced to them."""
+    def announced(self, subscribers: Sequence[int], after: int) -> dict[int, dict[int, Announced]]:
+        """Return for each subscriber the papers with `pk > after` that an edition has announced to them, in order."""
+
+    def revisions(self, pks: Sequence[int]) -> tuple[Paper, ...]:
+        """Return what papers said, a revision each."""
 
     def keep(self, snapshot: Snapshot) -> str:
         """Keep a snapshot, once per content. Returns its SHA-256."""

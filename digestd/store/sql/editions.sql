@@ -58,7 +58,8 @@ WHERE p.subscriber = :subscriber AND p.active = 1
 ORDER BY p.position, p.pk, g.cadence
 
 -- name: announced
-SELECT paper FROM edition_paper WHERE subscriber = :subscriber AND paper > :after
+SELECT a.paper, a.revision, e.cadence, a.profile FROM edition_paper AS a JOIN edition AS e ON e.pk = a.edition
+WHERE a.subscriber = :subscriber AND a.paper > :after ORDER BY a.paper
 
 -- name: keep_snapshot
 INSERT INTO snapshot (sha256, content) VALUES (:sha256, :content) ON CONFLICT (sha256) DO NOTHING
@@ -72,15 +73,19 @@ WHERE profile = :profile AND cadence = :cadence AND issue IS :was
 AND EXISTS (SELECT 1 FROM profile WHERE pk = :profile AND spec = :spec AND active = 1)
 
 -- name: insert_edition
-INSERT INTO edition (pk, id, subscriber, issue, cadence, composed_at, considered, snapshot, email, name, timezone)
-VALUES (:pk, :id, :subscriber, :issue, :cadence, :now, :considered, :snapshot, :email, :name, :timezone)
+INSERT INTO edition (pk, id, subscriber, issue, cadence, composed_at, considered, already, quiet_since, snapshot,
+                     email, name, timezone)
+VALUES (:pk, :id, :subscriber, :issue, :cadence, :now, :considered, :already, :quiet_since, :snapshot,
+        :email, :name, :timezone)
 
 -- name: newest_edition
 SELECT coalesce(max(pk), 0) FROM edition
 
 -- name: insert_section
-INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched, looked, hits)
-VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched, :looked, :hits)
+INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched, looked, hits,
+                             below, excluded, alerted, elsewhere)
+VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched, :looked, :hits,
+        :below, :excluded, :alerted, :elsewhere)
 
 -- name: insert_entry
 INSERT INTO edition_paper (subscriber, paper, edition, profile, position, revision, place, score, standing, queries)
@@ -90,11 +95,12 @@ VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :
 INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
 
 -- name: editions
-SELECT pk, id, subscriber, issue, cadence, letter, composed_at, considered, snapshot, email, name, timezone
+SELECT pk, id, subscriber, issue, cadence, letter, composed_at, considered, already, quiet_since, snapshot, email, name,
+       timezone
 FROM edition WHERE pk IN (SELECT value FROM json_each(:pks))
 
 -- name: sections
-SELECT edition, profile, name, matched FROM edition_profile
+SELECT edition, profile, name, matched, below, excluded, alerted, elsewhere FROM edition_profile
 WHERE edition IN (SELECT value FROM json_each(:pks))
 ORDER BY edition, position
 

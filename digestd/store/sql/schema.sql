@@ -160,6 +160,8 @@ CREATE TABLE edition (
     letter      TEXT,  -- JSON: what a mail says that carries no digest
     composed_at INTEGER NOT NULL,
     considered  INTEGER NOT NULL,
+    already     TEXT,     -- JSON array: revisions of papers that were sent as alerts, where digests list them
+    quiet_since INTEGER,  -- when the last paper came, if that was long before
     snapshot    TEXT NOT NULL REFERENCES snapshot,
     email       TEXT NOT NULL,  -- as they were: a retry does not follow a later change of the name
     name        TEXT NOT NULL,
@@ -177,6 +179,11 @@ CREATE TABLE edition_profile (
     matched  INTEGER NOT NULL,
     looked   INTEGER NOT NULL,
     hits     TEXT NOT NULL,  -- JSON object: of how many of the papers looked at each query hits
+    -- Papers it hits that are not in it: under min_score, excluded, sent as alerts, told by another profile.
+    below     INTEGER NOT NULL,
+    excluded  INTEGER NOT NULL,
+    alerted   INTEGER NOT NULL,
+    elsewhere INTEGER NOT NULL,
     PRIMARY KEY (profile, issue)  -- two publishers compose the same issue at once: the second one loses
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edition_profile_edition ON edition_profile (edition);
