@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digestd.errors import AddressRefused
-from digestd.model import Edition, Envelope, Snapshot
+from digestd.model import Edition, Envelope, Sender
 from digestd.publish.addresses import ascii_address
 from digestd.publish.dkim import Signer
 from digestd.publish.message import build_message
-from digestd.publish.render import render
+from digestd.publish.render import Renderer
 from digestd.publish.tokens import unsubscribe_token
 from digestd.store.base import Claim, Editions
 
@@ -50,20 +50,21 @@ class Press:
         self._editions = editions
         self._signers = signers
         self._key = editions.key()
-        self._snapshots: dict[str, Snapshot] = {}  # there are few, and each is read once
+        self._snapshots: dict[str, tuple[Renderer, Sender]] = {}  # there are few, and each is read once
 
     def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what is made of each edition, in their order. Raises StoreError when the store cannot be read."""
         loaded = self._editions.load(editions, self._token)
         for _, sha256 in loaded.values():
             if sha256 not in self._snapshots:
-                self._snapshots[sha256] = self._editions.snapshot(sha256)
+                snapshot = self._editions.snapshot(sha256)
+                self._snapshots[sha256] = Renderer(snapshot), snapshot.sender
         return [self._printed(*loaded[edition]) for edition in editions]
 
     def _printed(self, edition: Edition, snapshot: str) -> Printed:
         try:
-            made = self._snapshots[snapshot]
-            message = build_message(edition, render(edition, made), made.sender, self._signers)
+            renderer, sender = self._snapshots[snapshot]
+            message = build_message(edition, renderer.render(edition), sender, self._signers)
         except Exception as error:  # whatever one edition does, the others go on
             return f"it cannot be rendered: {error!r}"[:MAX_REASON]
         return message, hashlib.sha256(message).hexdigest()

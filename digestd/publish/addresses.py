@@ -36,16 +36,22 @@ def ascii_address(address: str) -> str:
     return f"{local}@{domain}"
 
 
-@lru_cache(maxsize=16)  # an edition asks twice: for its pages and for its header
 def unsubscribe_urls(sender: Sender, token: str) -> tuple[str | None, str]:
     """Return the web address, `{public_url}/u/{token}`, and the mail address at which a reader leaves.
 
     The first is None for a sender without web pages. Raises ConfigError for a `public_url` that is no web address.
     """
-    by_mail = f"{contact_url(sender)}?subject=unsubscribe%20{quote(token, safe='')}"
+    pages, by_mail = _before_token(sender)
+    token = quote(token, safe="")
+    return pages and pages + token, by_mail + token
+
+
+@lru_cache(maxsize=16)
+def _before_token(sender: Sender) -> tuple[str | None, str]:
+    by_mail = f"{contact_url(sender)}?subject=unsubscribe%20"
     if not sender.public_url:
         return None, by_mail
-    url = safe_url(f"{sender.public_url.rstrip('/')}/u/{quote(token, safe='')}")
+    url = safe_url(f"{sender.public_url.rstrip('/')}/u/")
     if url is None or not url.isascii():  # it goes into a header too
         raise ConfigError(f"mail.public_url: expected an http or https address in ASCII, found {sender.public_url!r}")
     return url, by_mail

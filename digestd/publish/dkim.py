@@ -95,10 +95,14 @@ def _body_hash(body: Sequence[bytes]) -> str:
     return base64.b64encode(digest.digest()).decode("ascii")
 
 
+def _relaxed_body(piece: bytes) -> bytes:
+    return _without_blanks(piece) if b"  " in piece or b"\t" in piece else piece
+
+
 # The cards of a day come again in many editions.
 @lru_cache(maxsize=4096)
-def _relaxed_body(piece: bytes) -> bytes:
-    return _BLANKS.sub(b" ", piece) if b"  " in piece or b"\t" in piece else piece
+def _without_blanks(piece: bytes) -> bytes:
+    return _BLANKS.sub(b" ", piece)
 
 
 def _folded(text: str, behind: str = "") -> str:

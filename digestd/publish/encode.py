@@ -1,84 +1,67 @@
 """Quoted-printable (RFC 2045 6.7) in pieces: what many editions share is encoded once, and a body is joined of it.
 
-A body is a sequence of texts of its own and of shared pieces. Each is encoded alone, so a shared one costs an
-edition no more than its bytes; where one ends within a line, a soft line break keeps the two apart and is not seen.
+Each piece is encoded alone and ends with a line; where its text does not, by a soft line break, which is not seen.
+So any pieces, joined, are sound lines, and decode to their joined texts.
 """
 
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import NamedTuple
 
 LONGEST_LINE = 76  # octets, the soft break's = included
 _SOFT_BREAK = b"=\r\n"
+_ROOM = LONGEST_LINE - 1
+_NEEDS_MORE = re.compile(rf"=|^\.|^(?:.{{{_ROOM}}})+\.")  # a sign of the encoding's own, or a dot before a line
+_LINE_END = re.compile(rb"(?<!=)\n")  # soft breaks stay in their line
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shared:
-    """A piece of a body that many editions have: whole lines, encoded; `octets` is the length of their text."""
+class Piece(NamedTuple):
+    """A piece of a body: a text encoded, and its length in octets of UTF-8 before that."""
 
     encoded: bytes
     octets: int
 
     @classmethod
-    def of(cls, text: str) -> Shared:
-        """Return a text, and a line end behind it, as a shared piece."""
-        return cls(quoted_printable(text) + b"\r\n", len(text.encode("utf-8", "replace")) + 1)
-
-    @property
-    def text(self) -> str:
-        """The text, with its line end."""
-        return binascii.a2b_qp(self.encoded.replace(b"\r\n", b"\n")).decode("utf-8")
-
-
-Piece = str | Shared
+    def of(cls, text: str) -> Piece:
+        """Return a text as a piece."""
+        # Most words of an edition are one line of ASCII, which stands for itself.
+        if text.isascii() and text.isprintable() and not _NEEDS_MORE.search(text):
+            whole = text.encode()
+            lines = [whole[start : start + _ROOM] + _SOFT_BREAK for start in range(0, len(whole), _ROOM)]
+            return cls(b"".join(lines), len(whole))
+        made = quoted_printable(text)
+        return cls(made if text.endswith("\n") else _closed(made), len(text.encode("utf-8", "replace")))
 
 
 def joined(pieces: Iterable[Piece]) -> str:
     """Return the text of a body."""
-    return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
-
-
-def encoded(pieces: Iterable[Piece]) -> list[bytes]:
-    """Return a body in quoted-printable, piece by piece: joined, they are lines of at most LONGEST_LINE octets.
-
-    Line feeds are the line ends of the texts; a carriage return is not one, and is dropped.
-    """
-    parts: list[bytes] = []
-    is_open = False  # the last piece ended within a line
-    for piece in pieces:
-        if isinstance(piece, Shared):
-            if is_open:
-                parts[-1] = _closed(parts[-1])
-            parts.append(piece.encoded)
-            is_open = False
-        elif piece:
-            if is_open:
-                parts[-1] = _closed(parts[-1])
-            parts.append(quoted_printable(piece))
-            is_open = not piece.endswith("\n")
-    return parts
+    octets = b"".join([piece.encoded for piece in pieces])
+    return binascii.a2b_qp(octets.replace(b"\r\n", b"\n")).decode("utf-8")
 
 
 def quoted_printable(text: str) -> bytes:
-    """Return `text` in quoted-printable: UTF-8, lines of at most LONGEST_LINE octets, every line end CRLF."""
-    return b"\r\n".join(map(_line, text.replace("\r", "").split("\n")))
+    """Return `text` in quoted-printable: UTF-8, lines of at most LONGEST_LINE octets, every line end CRLF.
 
-
-# Most lines of a frame are the templates' own and the same in every edition.
-@lru_cache(maxsize=4096)
-def _line(text: str) -> bytes:
-    line = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
+    Line feeds are the line ends of the text; a carriage return is not one, and is dropped.
+    """
+    octets = text.replace("\r", "").encode("utf-8", "replace")
+    if b" \n" in octets or b"\t\n" in octets:  # the library makes the last line of a text right, but not the others
+        made = b"\n".join([binascii.b2a_qp(line, istext=True) for line in octets.split(b"\n")])
+    else:
+        made = binascii.b2a_qp(octets, istext=True)
     # A line that begins with a dot would have to be sent with two (RFC 5321 4.5.2): whole messages would be copied.
-    if line.startswith(b".") or b"\n." in line:
-        line = _without_leading_dots(line)
-    return line.replace(b"\n", b"\r\n")
+    if made.startswith(b".") or b"\n." in made:
+        made = b"\n".join(map(_without_leading_dot, _LINE_END.split(made)))
+    return made.replace(b"\n", b"\r\n")
 
 
-def _without_leading_dots(line: bytes) -> bytes:
-    """Return an encoded line with its soft breaks set anew, so that no piece of it begins with a dot."""
+def _without_leading_dot(line: bytes) -> bytes:
+    """Return an encoded line; where a piece of it begins with a dot, with its soft breaks set anew."""
+    if not line.startswith(b".") and b"\n." not in line:
+        return line
     rest = line.replace(b"=\n", b"")
     if rest.startswith(b"."):
         rest = b"=2E" + rest[1:]

@@ -18,7 +18,6 @@ from digestd.letters import LetterKind
 from digestd.model import Cadence, Edition, Sender
 from digestd.publish.addresses import DOMAIN, ascii_address, contact_url, unsubscribe_urls
 from digestd.publish.dkim import Signer
-from digestd.publish.encode import encoded
 from digestd.publish.headers import FOLD, mailbox, unstructured
 from digestd.publish.render import Rendered
 
@@ -41,9 +40,9 @@ def build_message(edition: Edition, rendered: Rendered, sender: Sender, signers:
     # The line end before a boundary belongs to that boundary (RFC 2046 5.1.1).
     body = [
         f"--{boundary}{_PLAIN}".encode(),
-        *encoded(rendered.text_pieces),
+        *[piece.encoded for piece in rendered.text_pieces],
         f"\r\n--{boundary}{_HTML}".encode(),
-        *encoded(rendered.html_pieces),
+        *[piece.encoded for piece in rendered.html_pieces],
         f"\r\n--{boundary}--\r\n".encode(),
     ]
     signatures = "".join([signer.sign(headers, body, edition.composed_at) for signer in signers])

@@ -6,37 +6,32 @@ the HTML larger than receivers show is listed by title, and past that counted.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import takewhile
 
-from markupsafe import Markup
+from markupsafe import escape
 
 from digestd.errors import TemplateError
 from digestd.match.text import clean
 from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapshot
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
-from digestd.publish.card import TitleLine, card, title_line
-from digestd.publish.encode import Piece, Shared, joined
+from digestd.publish.card import card, title_line
+from digestd.publish.encode import Piece, joined
+from digestd.publish.frame import Shape, filled, frame, tidy
 from digestd.publish.letter import letter_parts
-from digestd.publish.templates import Templates, templates
+from digestd.publish.plaintext import underlined, wrap
+from digestd.publish.templates import FRAME_HTML, Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
 LONGEST_HTML = 90_000
 _MOST_ALREADY = 30  # titles of alerts at the end of a digest; they were read before
 
-# About what a title's line, or a section's heading, costs in HTML beside its own texts. Only to guess how much has
-# to go: what is left is rendered and measured again.
-_LINE_OCTETS = 200
-
-_EMPTY_LINES = re.compile("\n{3,}")
-
-
-# What stands in a frame for a card. The edition's id is an HMAC, so no paper's text can be taken for one.
-_PLACE = re.compile("\ue000([0-9a-f]{32})\\.([0-9]+)\ue001\n?")
+# About what a section's heading costs in HTML beside its own text. Only to guess how much has to go: what is left is
+# rendered and measured again.
+_HEADING_OCTETS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,103 +54,129 @@ class Rendered:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A paper that has only its title, in both parts."""
+
+    html: Piece
+    text: Piece
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Card:
     """One paper in both parts, and the lines that stand for it and its near-copies where a card does not fit."""
 
-    html: Shared
-    text: Shared
-    lines: tuple[TitleLine, ...]
+    html: Piece
+    text: Piece
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class CardView:
-    """A card as the templates see it: a place for it in each part. A template sets it by itself into a line."""
+class _Shown:
+    """What is shown of a section. `more` counts what is not."""
 
-    html: Markup
-    text: str
-    card: Card
-
-
-@dataclass(frozen=True, slots=True)
-class SectionView:
-    """A section as the templates see it. `first` is the number of its first card; `more` counts what is not shown."""
-
-    name: str
-    summary: str
-    first: int
-    cards: tuple[CardView, ...]
-    titles: tuple[TitleLine, ...]
+    section: Section
+    cards: tuple[Card, ...]
+    titles: tuple[Line, ...]
     more: int
 
 
 def render(edition: Edition, snapshot: Snapshot) -> Rendered:
-    """Return the subject, text and HTML of an edition.
-
-    Raises TemplateError for a template of the snapshot that is missing, does not parse, fails, or is alone larger
-    than LONGEST_HTML; ConfigError for a `public_url` that is no web address; AddressRefused for a sender that no
-    header can carry.
-    """
-    if edition.letter is not None:
-        subject, text, html = letter_parts(edition, snapshot)
-        return Rendered(subject, (_tidy(text),), (html,))
-    ready = templates(snapshot.templates)
-    by_web, by_mail = unsubscribe_urls(snapshot.sender, edition.reader.token)
-    subject = wording.subject(edition)
-    frame: dict[str, object] = {
-        "subject": subject,
-        "preheader": wording.preheader(edition),
-        "label": wording.label(edition),
-        "alert": edition.cadence is Cadence.IMMEDIATE,
-        "date": wording.long_date(edition),
-        "heading": wording.heading(edition),
-        "intro": wording.intro(edition),
-        "several": len(edition.sections) > 1,
-        "reason": wording.reason(edition),
-        "sender": clean(snapshot.sender.from_name) or clean(snapshot.sender.from_address),
-        "contact": clean(snapshot.sender.reply_to),
-        "unsubscribe_url": by_web or by_mail,
-        "preferences_url": f"{by_web}/preferences" if by_web else "",
-        "online_url": f"{by_web}/editions/{edition.id}" if by_web else "",
-    }
-    frame |= _already(edition.already, _MOST_ALREADY)
-    cards: list[Card] = []
-    sections = _numbered([_view(ready, section, edition.id, cards) for section in edition.sections])
-    html = ready.html("mail/edition.html.j2", sections=sections, **frame)
-    while (excess := _octets(html, sections) - LONGEST_HTML) > 0:
-        if frame["already"]:
-            frame |= _already(edition.already, 0)
-        elif not sections:
-            raise TemplateError(f"mail/edition.html.j2: without any paper, {excess} octets over {LONGEST_HTML}")
-        else:
-            sections = _numbered(_smaller(sections, excess))
-        html = ready.html("mail/edition.html.j2", sections=sections, **frame)
-    text = _tidy(ready.text("mail/edition.txt.j2", sections=sections, **frame))
-    return Rendered(
-        subject,
-        tuple(_filled(text, edition.id, [card.text for card in cards])),
-        tuple(_filled(str(html), edition.id, [card.html for card in cards])),  # Markup is slow to cut
-    )
+    """Return the subject, text and HTML of an edition, as `Renderer.render` does."""
+    return Renderer(snapshot).render(edition)
 
 
-def _already(papers: Sequence[Paper], most: int) -> dict[str, object]:
-    """Return what came as alerts for the end of a digest: some titles, and how many more."""
-    return {"already": tuple(map(_title_line, papers[:most])), "already_more": max(0, len(papers) - most)}
+class Renderer:
+    """Renders editions with one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Raises TemplateError for a template that does not parse."""
+        self._snapshot = snapshot
+        self._ready = templates(snapshot.templates)
+        self._sender = clean(snapshot.sender.from_name) or clean(snapshot.sender.from_address)
+        self._contact = clean(snapshot.sender.reply_to)
+
+    def render(self, edition: Edition) -> Rendered:
+        """Return the subject, text and HTML of an edition.
+
+        Raises TemplateError for a template of the snapshot that is missing, fails, or is alone larger than
+        LONGEST_HTML; ConfigError for a `public_url` that is no web address; AddressRefused for a sender that no
+        header can carry.
+        """
+        if edition.letter is not None:
+            subject, text, html = letter_parts(edition, self._snapshot)
+            return Rendered(subject, (Piece.of(tidy(text)),), (Piece.of(html.rstrip() + "\n"),))
+        words = self._words(edition)
+        shown = [_shown(self._ready, section) for section in edition.sections]
+        already = [_line(self._ready, paper) for paper in edition.already[:_MOST_ALREADY]]
+        rendered = self._filled(edition, words, shown, already)
+        while (excess := sum([piece.octets for piece in rendered.html_pieces]) - LONGEST_HTML) > 0:
+            if already:
+                already = []
+            elif shown:
+                shown = _smaller(shown, excess)
+            else:
+                raise TemplateError(f"{FRAME_HTML}: without any paper, {excess} octets over {LONGEST_HTML}")
+            rendered = self._filled(edition, words, shown, already)
+        return rendered
+
+    def _words(self, edition: Edition) -> list[str]:
+        """Return what an edition says around its sections, in the order of WORDS but the last."""
+        by_web, by_mail = unsubscribe_urls(self._snapshot.sender, edition.reader.token)
+        return [
+            *wording.first_lines(edition),
+            wording.long_date(edition),
+            wording.heading(edition),
+            wording.intro(edition),
+            wording.reason(edition),
+            by_web or by_mail,
+            f"{by_web}/preferences" if by_web else "",
+            f"{by_web}/editions/{edition.id}" if by_web else "",
+        ]
+
+    def _filled(
+        self, edition: Edition, words: Sequence[str], shown: Sequence[_Shown], already: Sequence[Line]
+    ) -> Rendered:
+        """Return an edition with what is shown of its sections, and of what came as alerts."""
+        subject, preheader, date, heading, intro, reason, *urls = words
+        rest = wording.already_more(len(edition.already) - len(already), has_titles=bool(already))
+        text = [subject, preheader, date, underlined(heading), wrap(intro), wrap(reason), *urls, rest]
+        html = [*words, rest]
+        for one in shown:
+            name = wording.profile_name(one.section.profile)
+            summary = wording.summary(one.section)
+            more = wording.more(one.more, has_papers=bool(one.cards or one.titles))
+            text += underlined(name, "-"), wrap(summary), more
+            html += name, summary, more
+        html = [str(escape(word)) for word in html]
+        shape = Shape(
+            wording.label(edition),
+            edition.cadence is Cadence.IMMEDIATE,
+            self._sender,
+            self._contact,
+            tuple(map(bool, html)),
+            tuple([(len(one.cards), len(one.titles)) for one in shown]),
+            len(already),
+        )
+        made = frame(self._ready, shape, html, text, edition.id)
+        pieces: list[Card | Line] = []
+        for one in shown:
+            pieces += one.cards
+            pieces += one.titles
+        pieces += already
+        return Rendered(
+            subject,
+            filled(made.text, [*map(_word, text), *[piece.text for piece in pieces]]),
+            filled(made.html, [*map(_word, html), *[piece.html for piece in pieces]]),
+        )
 
 
-def _view(ready: Templates, section: Section, edition: str, cards: list[Card]) -> SectionView:
-    """Return a section whose cards are places, and add the cards themselves to `cards`."""
-    views = []
-    for entry, also in _with_copies(section):
-        place = f"\ue000{edition}.{len(cards)}\ue001"
-        cards.append(_card(ready, entry.paper, entry.queries, also))
-        views.append(CardView(Markup(place), place, cards[-1]))  # noqa: S704 - no letter of it is foreign
-    return SectionView(
-        name=wording.profile_name(section.profile),
-        summary=wording.summary(section),
-        first=1,
-        cards=tuple(views),
-        titles=tuple(_title_line(entry.paper) for entry in section.entries if entry.place is Place.TITLE),
-        more=max(0, section.matched - len(section.entries)),
+def _shown(ready: Templates, section: Section) -> _Shown:
+    """Return a section with all that was chosen for it."""
+    return _Shown(
+        section,
+        tuple([_card(ready, entry.paper, entry.queries, also) for entry, also in _with_copies(section)]),
+        tuple([_line(ready, entry.paper) for entry in section.entries if entry.place is Place.TITLE]),
+        max(0, section.matched - len(section.entries)),
     )
 
 
@@ -167,63 +188,37 @@ def _with_copies(section: Section) -> Iterator[tuple[Entry, tuple[Paper, ...]]]:
             yield entry, tuple(other.paper for other in behind)
 
 
-def _filled(frame: str, edition: str, cards: Sequence[Shared]) -> Iterator[Piece]:
-    """Yield the pieces of a part: the frame's own text, and a card at each of its places."""
-    start = 0
-    for found in _PLACE.finditer(frame):
-        number = int(found[2])
-        if found[1] != edition or number >= len(cards):
-            continue
-        if start < found.start():
-            yield frame[start : found.start()]
-        # A shared piece has a line end behind it; where the template has none, the text alone goes in.
-        yield cards[number] if found[0].endswith("\n") else cards[number].text.removesuffix("\n")
-        start = found.end()
-    yield frame[start:]
-
-
-def _numbered(sections: Sequence[SectionView]) -> tuple[SectionView, ...]:
-    numbered, first = [], 1
-    for section in sections:
-        numbered.append(replace(section, first=first))
-        first += len(section.cards)
-    return tuple(numbered)
-
-
-def _smaller(sections: Sequence[SectionView], excess: int) -> list[SectionView]:
+def _smaller(shown: Sequence[_Shown], excess: int) -> list[_Shown]:
     """Return the sections with about `excess` octets less: last cards become titles, last titles are counted.
 
     Cards and titles give way to one another, so that a long list leaves room for the best papers; and the
     section that takes most gives first, so that a reader's last profile is not emptied for the first one.
     """
-    smaller = list(sections)
+    smaller = list(shown)
     while excess > 0 and smaller:
-        cards = [sum(view.card.html.octets for view in section.cards) for section in smaller]
-        titles = [sum(map(_line_octets, section.titles)) for section in smaller]
+        cards = [sum(made.html.octets for made in one.cards) for one in smaller]
+        titles = [sum(made.html.octets for made in one.titles) for one in smaller]
         if sum(cards) > sum(titles):
             at = cards.index(max(cards))
-            section = smaller[at]
-            *kept, last = section.cards
-            smaller[at] = replace(section, cards=tuple(kept), titles=(*last.card.lines, *section.titles))
-            excess -= last.card.html.octets - sum(map(_line_octets, last.card.lines))
+            one = smaller[at]
+            *kept, last = one.cards
+            smaller[at] = replace(one, cards=tuple(kept), titles=(*last.lines, *one.titles))
+            excess -= last.html.octets - sum(line.html.octets for line in last.lines)
         elif any(titles):
             at = titles.index(max(titles))
-            section = smaller[at]
-            *lines, dropped = section.titles
-            smaller[at] = replace(section, titles=tuple(lines), more=section.more + 1)
-            excess -= _line_octets(dropped)
+            one = smaller[at]
+            *lines, dropped = one.titles
+            smaller[at] = replace(one, titles=tuple(lines), more=one.more + 1)
+            excess -= dropped.html.octets
         else:  # hundreds of profiles; the introduction counts their papers
-            excess -= _LINE_OCTETS + len(smaller.pop().name.encode())
+            excess -= _HEADING_OCTETS + len(smaller.pop().section.profile.encode())
     return smaller
 
 
-def _octets(frame: str, sections: Sequence[SectionView]) -> int:
-    cards = (view for section in sections for view in section.cards)
-    return len(frame.encode()) + sum(view.card.html.octets - len(view.text.encode()) - 1 for view in cards)
-
-
-def _line_octets(line: TitleLine) -> int:
-    return _LINE_OCTETS + len(line.title.encode()) + len(line.url.encode())
+# Many words are those of the edition before: its date, how many papers match, its links in the other part.
+@lru_cache(maxsize=1024)
+def _word(text: str) -> Piece:
+    return Piece.of(text)
 
 
 # The same papers go to many readers, and identical queries of many people are one query. About 8 kB each.
@@ -231,22 +226,16 @@ def _line_octets(line: TitleLine) -> int:
 def _card(ready: Templates, paper: Paper, queries: tuple[str, ...], also: tuple[Paper, ...]) -> Card:
     shown = card(paper, queries, also)
     return Card(
-        html=Shared.of(ready.html("mail/card.html.j2", card=shown).strip()),
-        text=Shared.of(_tidy(ready.text("mail/card.txt.j2", card=shown)).strip("\n")),
-        lines=tuple(map(_title_line, (paper, *also))),
+        html=Piece.of(ready.html("mail/card.html.j2", card=shown).strip() + "\n"),
+        text=Piece.of(tidy(ready.text("mail/card.txt.j2", card=shown)).strip("\n") + "\n"),
+        lines=tuple(_line(ready, one) for one in (paper, *also)),
     )
 
 
 @lru_cache(maxsize=4096)
-def _title_line(paper: Paper) -> TitleLine:
-    return title_line(paper)
-
-
-def _tidy(text: str) -> str:
-    """Return `text` without blanks at line ends, with at most one empty line in a row, and one line end at its end.
-
-    So that a template may be laid out for its own reader, and no mail depends on how.
-    """
-    if " \n" in text:  # an operator's template; the shipped ones leave none
-        text = "\n".join(line.rstrip(" ") for line in text.split("\n"))
-    return _EMPTY_LINES.sub("\n\n", text).strip("\n") + "\n"
+def _line(ready: Templates, paper: Paper) -> Line:
+    shown = title_line(paper)
+    return Line(
+        html=Piece.of(ready.html("mail/line.html.j2", line=shown).strip() + "\n"),
+        text=Piece.of(tidy(ready.text("mail/line.txt.j2", line=shown))),
+    )

@@ -19,8 +19,11 @@ from markupsafe import Markup
 
 from digestd.errors import TemplateError
 from digestd.publish.plaintext import columns, underlined, wrap
+from digestd.publish.words import only_shows_words
 
 PREFIX = "mail/"
+FRAME_HTML = "mail/edition.html.j2"
+FRAME_TEXT = "mail/edition.txt.j2"
 INLINE_CSS = "mail/inline.css"
 
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
@@ -33,7 +36,7 @@ _INCLUDE = re.compile(r"""[ \t]*\{%-?\s*include\s+["']([\w./-]+)["']\s*-?%\}\n?"
 class Templates:
     """The compiled mail templates of one snapshot. Compared by identity: there is one per snapshot in memory."""
 
-    __slots__ = ("_html", "_text")
+    __slots__ = ("_html", "_text", "only_shows_words")
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         css = sources.get(INLINE_CSS, "")
@@ -43,6 +46,8 @@ class Templates:
         text = {name: source for name, source in sources.items() if name.endswith(".txt.j2")}
         self._html = _environment(html, autoescape=True)
         self._text = _environment(text, autoescape=False)
+        frames = [_expanded(of[name], of) for of, name in ((html, FRAME_HTML), (text, FRAME_TEXT)) if name in of]
+        self.only_shows_words = all(only_shows_words(self._html.parse(frame)) for frame in frames)
 
     def html(self, name: str, **values: object) -> Markup:
         """Return the HTML of a template; what comes out is safe to set into another one."""

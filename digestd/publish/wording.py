@@ -89,16 +89,43 @@ def why_few(section: Section) -> str:
     return listed([f"{number:,} {reason}" for number, reason in reasons if number])
 
 
+def more(number: int, *, has_papers: bool) -> str:
+    """Return what is said of matching papers that are not shown; "" where there are none."""
+    if not number:
+        return ""
+    return (
+        f"And {number:,} more that matched." if has_papers else f"{number:,} matched; this mail has no room for them."
+    )
+
+
+def already_more(number: int, *, has_titles: bool) -> str:
+    """Return what is said of papers that came as alerts and have no line at the end; "" where there are none."""
+    if not number:
+        return ""
+    return f"{number:,} more." if has_titles else f"{counted(number, 'paper')}."
+
+
 def subject(edition: Edition) -> str:
     """Return the subject line: what is inside and the date, at most LONGEST_SUBJECT characters.
 
     `Agents: ScienceAgentBench, TouchStone and 5 more · 23 Nov`. As many titles as fit, up to three. An alert has
     the time too, since equal subjects are threaded, and clipped, by mail programs.
     """
+    return first_lines(edition)[0]
+
+
+def first_lines(edition: Edition) -> tuple[str, str]:
+    """Return what an inbox shows of an edition: the subject, and behind it the preheader, the first titles whole."""
+    titles = _titles(edition)
+    preheader = shorten(" · ".join(titles[:3]), _LONGEST_PREHEADER)
+    return _subject(edition, titles), preheader
+
+
+def _subject(edition: Edition, titles: list[str]) -> str:
     at = _local(edition)
     date = f" · {at.day} {MONTHS[at.month - 1][:3]}" + (f" {at:%H:%M}" if edition.cadence is Cadence.IMMEDIATE else "")
     name = _subject_name(edition)
-    titles = [_short_title(title) for title in _titles(edition)[:_TITLES_IN_SUBJECT]]
+    titles = [_short_title(title) for title in titles[:_TITLES_IN_SUBJECT]]
     if not titles:
         return f"{name}nothing new{date}" if name else f"Nothing new{date}"
     for number in range(len(titles), 0, -1):
@@ -108,11 +135,6 @@ def subject(edition: Edition) -> str:
         if len(line) <= LONGEST_SUBJECT:
             return line
     return shorten(name + listed(shown), LONGEST_SUBJECT - len(date)) + date
-
-
-def preheader(edition: Edition) -> str:
-    """Return the line that an inbox shows after the subject: the first titles, whole."""
-    return shorten(" · ".join(title for title in _titles(edition)[:3]), _LONGEST_PREHEADER)
 
 
 def reason(edition: Edition) -> str:

@@ -5,20 +5,19 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.history import check_history
 from support.office import Office, office
 from support.smtp_actions import Drop, Script
 
-from digestd.deliver import press
 from digestd.deliver.courier import SmtpCourier
 from digestd.deliver.policy import MIN_ATTEMPTS
 from digestd.deliver.press import Press
 from digestd.deliver.relay import Relay
 from digestd.deliver.stage import PATIENCE, DeliverReport
-from digestd.model import OutboxState, Phase, Verdict
+from digestd.model import Edition, OutboxState, Phase, Verdict
+from digestd.publish.render import Rendered, Renderer
 from digestd.store.base import Transition
 
 READY, SENT, FAILED = OutboxState.READY, OutboxState.SENT, OutboxState.FAILED
@@ -273,14 +272,14 @@ async def test_deliver_of_a_second_rendering_that_differs_sets_it_aside_unsent(t
 async def test_deliver_with_one_edition_that_cannot_be_rendered_sends_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = press.render
+    whole = Renderer.render
 
-    def poisoned(edition: Any, snapshot: Any) -> Any:
+    def poisoned(renderer: Renderer, edition: Edition) -> Rendered:
         if edition.reader.email == "r1@example.org":
             raise RuntimeError("a template fails on it")
-        return whole(edition, snapshot)
+        return whole(renderer, edition)
 
-    monkeypatch.setattr(press, "render", poisoned)
+    monkeypatch.setattr(Renderer, "render", poisoned)
     async with office(tmp_path, people=5) as it:
         report = await it.deliver()
         assert (report.sent, report.failed) == (4, 1)

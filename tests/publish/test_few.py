@@ -151,12 +151,12 @@ def test_many_alerts_are_counted_past_thirty_and_give_way_to_papers() -> None:
     many_alerts = tuple(paper(number) for number in range(100, 133))
     rendered = shown(edition(already=many_alerts))
     assert rendered.html.count("arxiv.org/abs/2310.001") == 30
-    assert "\n  - 3 more\n" in rendered.text
+    assert "\n  - 3 more.\n" in rendered.text
     assert ">3 more.<" in rendered.html
     cards = tuple(entry(paper(number, abstract="agent " * 200)) for number in range(60))
     full = shown(edition(section(*cards), already=many_alerts))
     assert len(full.html.encode()) <= LONGEST_HTML
-    assert "\n  - 33 papers\n" in full.text
+    assert "\n  - 33 papers.\n" in full.text
     without = shown(edition(section(*cards)))
     assert full.html.count('class="card"') >= without.html.count('class="card"') - 1
 

@@ -14,7 +14,7 @@ from support.pages import Page, many, shown
 
 from digestd.model import Cadence, Edition, Entry
 from digestd.publish.card import byline, card, listed, shorten, shorten_to_sentences, why
-from digestd.publish.wording import LONGEST_SUBJECT, intro, preheader, subject
+from digestd.publish.wording import LONGEST_SUBJECT, first_lines, intro, subject
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_subject_of_any_titles_has_at_most_a_hundred_characters_and_the_date(
 
 
 def test_preheader_holds_the_first_titles() -> None:
-    assert preheader(edition(section(*titled("A: x", "B: y")))) == "A: x · B: y"
+    assert first_lines(edition(section(*titled("A: x", "B: y"))))[1] == "A: x · B: y"
     assert "A: x · B: y" in shown(edition(section(*titled("A: x", "B: y")))).html
 
 
