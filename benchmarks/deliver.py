@@ -54,7 +54,7 @@ def _published_and_delivered(folder: Path, connections: int) -> Row:
 
 def _beside_source(what: str, folder: Path, connections: int, ours: Callable[[Rounds], float], signed: bool) -> Row:
     times = []
-    with _sink() as port:
+    with sink() as port:
         for _ in range(ROUNDS):
             database = folder / f"deliver-{time.monotonic_ns()}.db"
             settings = world.settings(folder, database, port, connections)
@@ -85,7 +85,8 @@ def _source(port: int, connections: int) -> None:
 
 
 @contextmanager
-def _sink() -> Iterator[int]:
+def sink() -> Iterator[int]:
+    """Run smtp-sink, which takes every message and keeps none; yields its port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

@@ -32,11 +32,18 @@ def settings(folder: Path, database: Path, port: int = 25, connections: int = 4)
 
 
 def peopled(made: Settings, store: build.SqliteStore, readers: int) -> Rounds:
-    """Put the seeds and so many readers into a store; a query is shared by a hundred of them, as in life."""
-    draw, now = random.Random(2), build.utc_now()
+    """Put the seeds and so many readers into a store, as its file would."""
+    now = build.utc_now()
     ingest_file(store.papers, seeds(), 10**9, now)
+    store.subscribers.sync(Roster(people(readers), {}, frozenset(), complete=True), now)
+    return Rounds(made, store)
+
+
+def people(readers: int) -> tuple[Subscriber, ...]:
+    """Return readers; a query is shared by a hundred of them, as in life."""
+    draw = random.Random(2)
     asked = words()[: max(QUERIES, readers * QUERIES // 100)]
-    people = [
+    return tuple(
         Subscriber(
             f"reader-{number}@example.org",
             f"Reader {number}",
@@ -44,9 +51,7 @@ def peopled(made: Settings, store: build.SqliteStore, readers: int) -> Rounds:
             (Profile("Papers", tuple(map(WeightedQuery, draw.sample(asked, QUERIES)))),),
         )
         for number in range(readers)
-    ]
-    store.subscribers.sync(Roster(tuple(people), {}, frozenset(), complete=True), now)
-    return Rounds(made, store)
+    )
 
 
 def seeds() -> Path:

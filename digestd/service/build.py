@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -32,6 +32,7 @@ from digestd.store.base import Limits, Store
 from digestd.store.disk import MEGABYTE, Disk
 from digestd.store.open import SqliteStore
 from digestd.web.check import check_pages
+from digestd.web.render import Renderer
 from digestd.web.signup import Opening
 
 
@@ -139,11 +140,9 @@ def _signer(key: Dkim, domain: str) -> Signer:
         raise ConfigError(f"mail.dkim: {key.key_file}: {error}") from None
 
 
-def pages(settings: Settings) -> Mapping[str, str]:
-    """Return the templates of the web pages after each was tried. Raises ConfigError."""
-    made = web_templates(settings.paths.templates)
-    check_pages(made)
-    return made
+def pages(settings: Settings) -> Renderer:
+    """Return the templates of the web pages after each was tried. Raises ConfigError and TemplateError."""
+    return check_pages(web_templates(settings.paths.templates))
 
 
 def opening(settings: Settings, snapshot: Callable[[], Snapshot], woken: Callable[[], None]) -> Opening | None:

@@ -32,7 +32,8 @@ from digestd.service.rounds import Clock, People, Rounds
 from digestd.service.stages import Stage
 from digestd.service.standing import Standing
 from digestd.store.base import Claim, Store
-from digestd.web.app import application
+from digestd.web.app import Site
+from digestd.web.render import Renderer
 from digestd.web.server import serve_web
 
 STOP_LIMIT = 30.0  # seconds for the messages on their way; systemd's own limit is 90
@@ -73,6 +74,7 @@ class Daemon:
             self._fetches, self._ingests, self._publishes, self._delivers, self._reloads, self._watches,
         )  # fmt: skip
         self._standing = Standing(rounds.store, self._stages, Notifier.of(os.environ))
+        self._site = Site(rounds.store, rounds.clock, self._standing.probes())
         self._watcher = Watcher(config, rounds.settings)
         self._rewatch = asyncio.Event()
         self._may_begin = asyncio.Event()  # not while a reload switches: no stage begins with half of it
@@ -264,7 +266,7 @@ class Daemon:
         await asyncio.to_thread(self._watcher.taken, old.settings)
         try:
             try:
-                rounds, is_more = await asyncio.to_thread(prepare, self._config, old)
+                rounds, pages, is_more = await asyncio.to_thread(prepare, self._config, old)
             except DigestdError as error:
                 self._standing.reloaded(str(error))
                 for line in str(error).splitlines():
@@ -275,6 +277,7 @@ class Daemon:
                 async with self._publishing:
                     people = await asyncio.to_thread(rounds.sync_people)
                     self._rounds = rounds
+                    self._show(pages)
             finally:
                 self._may_begin.set()
             await asyncio.to_thread(self._watcher.follow, rounds.settings)
@@ -282,7 +285,7 @@ class Daemon:
             self._take_people(people)
             if is_more:
                 log.warning(
-                    "restart-needed", reason="another folder, database, tick or web port is taken over by a restart"
+                    "restart-needed", reason="another folder, database, tick or web address is taken over by a restart"
                 )
             if rounds.settings.smtp != old.settings.smtp:
                 self._relay_failures, self._relay_rests_until = 0, 0.0
@@ -321,7 +324,7 @@ class Daemon:
                 folders = self._watcher.sources.folders()
                 async for _ in awatch(
                     *folders,
-                    watch_filter=lambda _, path: path.endswith((".toml", ".j2", ".css")),
+                    watch_filter=lambda _, path: path.endswith((".toml", ".j2", ".css", ".js")),
                     stop_event=self._rewatch,
                     recursive=False,
                 ):
@@ -339,25 +342,24 @@ class Daemon:
         self._delivers.wake.set()
         self._publishes.wake.set()
 
+    def _show(self, pages: Renderer) -> None:
+        """Answer with these pages from now on, and with what the settings in use say of them."""
+        settings = self._rounds.settings
+        opening = build.opening(settings, self._snapshot, self._signed_up)
+        self._site.show(pages, opening, urlsplit(settings.mail.public_url).path)
+
     async def _serve_web(self) -> None:
         """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""
-        settings, store = self._rounds.settings, self._rounds.store
+        settings = self._rounds.settings
         host, port, given = settings.web.host, settings.web.port, handed_over(os.environ)
         if port is None and given is None:
             return
-        app = application(
-            store,
-            self._rounds.clock,
-            urlsplit(settings.mail.public_url).path,
-            opening=build.opening(settings, self._snapshot, self._signed_up),
-            templates=await asyncio.to_thread(build.pages, settings),
-            probes=self._standing.probes(),
-        )
+        self._show(await asyncio.to_thread(build.pages, settings))
 
         def ready(bound: int) -> None:
             log.info("web-serving", host=host, port=bound)
 
-        await serve_web(app, host, port or 0, self._stop, ready, given)
+        await serve_web(self._site, host, port or 0, self._stop, ready, given)
 
 
 def _make_folder(inbox: Path) -> None:

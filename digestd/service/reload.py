@@ -14,6 +14,7 @@ from digestd.config import Settings, load
 from digestd.service import build
 from digestd.service.rounds import Rounds
 from digestd.service.sources import Sources
+from digestd.web.render import Renderer
 
 SETTLE = 1.0  # seconds that the files must be at rest: half a file of people would unsubscribe the other half
 
@@ -56,18 +57,19 @@ class Watcher:
         return digest != self._digest
 
 
-def prepare(config: Path, old: Rounds) -> tuple[Rounds, bool]:
-    """Return the rounds of the configuration as it is now, and whether it has more that only a restart takes over.
+def prepare(config: Path, old: Rounds) -> tuple[Rounds, Renderer, bool]:
+    """Return the rounds and the pages of the configuration as it is now, and whether only a restart takes over more.
 
     Raises ConfigError, with a line for each mistake, when it cannot be used.
     """
     settings = load(config)
-    snapshot = build.checked_snapshot(settings)
+    snapshot, pages = build.checked_snapshot(settings), build.pages(settings)
     paths = old.settings.paths.model_copy(update={"templates": settings.paths.templates})
     within = settings.model_copy(update={"paths": paths})
-    return replace(old, settings=within, snapshot=snapshot), _fixed(settings) != _fixed(old.settings)
+    return replace(old, settings=within, snapshot=snapshot), pages, _fixed(settings) != _fixed(old.settings)
 
 
 def _fixed(settings: Settings) -> object:
     """Return what stays as it is until a restart: it is in use by what was opened with it."""
-    return settings.paths.model_copy(update={"templates": None}), settings.schedule.tick_seconds, settings.web
+    web = settings.web
+    return settings.paths.model_copy(update={"templates": None}), settings.schedule.tick_seconds, (web.host, web.port)

@@ -32,7 +32,8 @@ class Sources:
         people = settings.subscribers
         yield from sorted(people.glob("*.toml")) if people.is_dir() else (people,)
         if settings.paths.templates:
-            yield from sorted(path for path in settings.paths.templates.glob("mail/**/*") if path.is_file())
+            for kind in ("mail", "web"):
+                yield from sorted(path for path in settings.paths.templates.glob(f"{kind}/**/*") if path.is_file())
 
     def folders(self) -> set[Path]:
         """Return the folders in which a change is to be noticed."""

@@ -20,6 +20,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from digestd.errors import NotFound, StoreError
 from digestd.resources import web_templates
@@ -48,49 +49,72 @@ REFUSAL_SECONDS = 0.02
 log = structlog.get_logger("digestd")
 
 
-def application(
-    store: Store,
-    clock: Callable[[], datetime],
-    root_path: str = "",
-    *,
-    opening: Opening | None = None,
-    templates: Mapping[str, str] | None = None,
-    probes: Sequence[Route] = (),
-) -> Starlette:
-    """Return the web application over a store.
+class Site:
+    """The pages over a store, as an ASGI application. What it shows can be switched while it answers."""
 
-    `root_path` is the path of `mail.public_url` (`/papers`), for a proxy that hands it on; one that takes it
-    away needs nothing. Without an `opening` nobody can sign up. `templates` are digestd's own unless given. `probes`
-    are asked before its own routes. Raises TemplateError when one of the templates cannot be used.
-    """
-    pages = _Pages(store, clock, Renderer(web_templates(None) if templates is None else templates))
-    app = Starlette(
-        routes=[
-            *probes,
-            *(pages.signups(opening).routes() if opening else ()),
-            *pages.own().routes(),
-            Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
-            Route("/healthz", pages.health, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: pages.refused, StoreError: pages.failed},
-        middleware=[
-            Middleware(Guard, headers=pages.headers, root_path=root_path.rstrip("/"), failed=pages.unavailable()),
-        ],
-    )
-    app.router.redirect_slashes = False  # a redirect would repeat the token in a header
-    return app
+    def __init__(self, store: Store, clock: Callable[[], datetime], probes: Sequence[Route] = ()) -> None:
+        """`probes` are asked before the site's own routes."""
+        self._rooms = _Rooms(store, clock)
+        self._probes = probes
+        self._app: ASGIApp
+
+    def show(self, renderer: Renderer, opening: Opening | None = None, root_path: str = "") -> None:
+        """Answer with these templates from now on; what is being answered goes on as it began.
+
+        `root_path` is the path of `mail.public_url` (`/papers`), for a proxy that hands it on; one that takes it
+        away needs nothing. Without an `opening` nobody can sign up.
+        """
+        pages = _Pages(self._rooms, renderer)
+        app = Starlette(
+            routes=[
+                *self._probes,
+                *(pages.signups(opening).routes() if opening else ()),
+                *pages.own().routes(),
+                Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
+                Route("/healthz", pages.health, methods=["GET"]),
+            ],
+            exception_handlers={HTTPException: pages.refused, StoreError: pages.failed},
+            middleware=[
+                Middleware(Guard, headers=pages.headers, root_path=root_path.rstrip("/"), failed=pages.unavailable()),
+            ],
+        )
+        app.router.redirect_slashes = False  # a redirect would repeat the token in a header
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI 3)."""
+        await self._app(scope, receive, send)
+
+
+def application(
+    store: Store, clock: Callable[[], datetime], root_path: str = "", *, opening: Opening | None = None,
+    templates: Mapping[str, str] | None = None, probes: Sequence[Route] = (),
+) -> Site:  # fmt: skip
+    """Return the site over a store with templates, digestd's own unless given. Raises TemplateError."""
+    site = Site(store, clock, probes)
+    site.show(Renderer(web_templates(None) if templates is None else templates), opening, root_path)
+    return site
+
+
+class _Rooms:
+    """What stays when other templates are shown: threads with their connections, and the papers analysed."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime]) -> None:
+        self.store = store
+        self.clock = clock
+        self.sample = Sample(store, clock)
+        self.subscriptions = Subscriptions(store, clock)
+        self.threads = StoreThreads(STORE_SECONDS)
+        self.health_threads = StoreThreads(HEALTH_SECONDS)
 
 
 class _Pages:
     """The answers to each kind of request."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime], renderer: Renderer) -> None:
-        self._store = store
-        self._clock = clock
-        self._sample = Sample(store, clock)
-        self._subscriptions = Subscriptions(store, clock)
-        self._threads = StoreThreads(STORE_SECONDS)
-        self._health_threads = StoreThreads(HEALTH_SECONDS)
+    def __init__(self, rooms: _Rooms, renderer: Renderer) -> None:
+        self._store, self._clock, self._sample = rooms.store, rooms.clock, rooms.sample
+        self._subscriptions, self._threads = rooms.subscriptions, rooms.threads
+        self._health_threads = rooms.health_threads
         self._renderer = renderer
         self.headers = {
             "Content-Security-Policy": self._renderer.policy,

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_TWO_HOSTS = PlainTextResponse("The request has two Host headers.\n", HTTPStatus.BAD_REQUEST)
 
 log = structlog.get_logger("digestd")
 
@@ -46,6 +49,10 @@ class Guard:
         if self._root_path:
             scope["root_path"] = self._root_path
         try:
+            hosts = sum(name == b"host" for name, _ in scope.get("headers", ()))
+            if hosts > 1:  # RFC 9112 3.2: a proxy before us may have read the other one
+                await _TWO_HOSTS(scope, receive, send_guarded)
+                return
             await self._app(scope, receive, send_guarded)
         except ClientDisconnect:
             return  # in the middle of the body: nothing was asked for yet, and nobody is there to be told

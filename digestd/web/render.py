@@ -52,6 +52,10 @@ class Renderer:
         self.policy = f"{styled} {_REST}"
         self._live_policy = f"{styled} script-src 'sha256-{_digest(script)}'; connect-src 'self'; {_REST}"
 
+    def __len__(self) -> int:
+        """Return how many templates there are."""
+        return len(self._environment.list_templates())
+
     def html(self, page: Page) -> str:
         """Return a page in words as an HTML document."""
         return self.filled(_PAGE, page=page)

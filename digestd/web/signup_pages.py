@@ -52,6 +52,9 @@ class SignupPages:
         self._renderer = renderer
         self._threads = threads
         self._not_found = not_found
+        self._empty = Typed(zone=opening.zone, at=opening.at)
+        # The same for everybody who comes: made once, so that a link in a busy place costs the delivery nothing.
+        self._first = self._form(self._empty, touched=False)
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of these pages."""
@@ -62,10 +65,9 @@ class SignupPages:
 
     async def subscribe(self, request: Request) -> Response:
         """Show the form, what it would have brought, or that a mail is on its way."""
-        empty = Typed(zone=self._opening.zone, at=self._opening.at)
         if request.method != "POST":
-            return self._form(empty, touched=False)
-        typed = read_form(await body_of(request), empty)
+            return self._first
+        typed = read_form(await body_of(request), self._empty)
         answer_at = asyncio.get_running_loop().time() + ANSWER_SECONDS
         checked = check_form(typed)
         if typed.action in ("fragment", "preview"):

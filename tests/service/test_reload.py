@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import socket
+import urllib.error
+import urllib.request
 from functools import partial
 from pathlib import Path
 
@@ -35,10 +39,31 @@ from_name = "{name}"
 
 
 def configure(folder: Path, port: int = 25, tick: float = 0.1, name: str = "Before") -> Path:
-    (folder / "mine" / "mail").mkdir(parents=True, exist_ok=True)
+    for kind in ("mail", "web"):
+        (folder / "mine" / kind).mkdir(parents=True, exist_ok=True)
     path = folder / "digestd.toml"
     path.write_text(CONFIG.format(port=port, tick=tick, name=name))
     return path
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def page(port: int) -> str:
+    """Return a page of the daemon that nobody's token opens."""
+
+    def asked() -> str:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/nothing", timeout=10)
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return answer.read().decode()
+        raise AssertionError("nothing is found there")
+
+    return await asyncio.to_thread(asked)
 
 
 def drop(served: Served, folder: Path, name: str, text: str) -> None:
@@ -97,19 +122,27 @@ async def test_reload_while_people_are_taken_over_publishes_nothing_with_the_old
 
 async def test_reload_of_changed_files_comes_by_itself_and_a_broken_one_keeps_the_last_good(tmp_path: Path) -> None:
     async with SmtpScript() as relay:
-        config = configure(tmp_path, relay.port, tick=3600)
+        config, web = configure(tmp_path, relay.port, tick=3600), free_port()
+        config.write_text(f"{config.read_text()}[web]\nport = {web}\n")
         good, people = config.read_text(), tmp_path / "subscribers.toml"
         people.write_text(reader("ada", "robot"))
         async with serving(config) as served:
-            config.write_text(good.replace("port", "prot"))
+            config.write_text(good.replace("port", "prot", 1))
             await served.says("event=reload-refused")
             assert "did you mean smtp.port?" in served.log
             (tmp_path / "mine" / "mail" / "header.html.j2").write_text("{% if %}")
             config.write_text(good)
             await served.says("event=reload-refused", 2)
             (tmp_path / "mine" / "mail" / "header.html.j2").unlink()
+            (tmp_path / "mine" / "web" / "page.html.j2").write_text("{{ nothing }}")
+            served.send(signal.SIGHUP)
+            await served.says("event=reload-refused", 3)
+            assert "web/page.html.j2" in served.log
+            assert "Papers by mail" in await page(web)
+            (tmp_path / "mine" / "web" / "page.html.j2").write_text("<main>Mine: {{ page.heading }}</main>")
             people.write_text(reader("ada", "robot") + reader("ben", "graph"))
             await served.says("event=reloaded")
+            assert (await page(web)).startswith("<main>Mine: ")
             drop(served, tmp_path, "one.jsonl", papers("A Robot", "A Graph"))
             await served.until(lambda: len(relay.messages) == 2)
             assert await served.stopped() == 0
@@ -126,6 +159,7 @@ async def test_watcher_sees_content_and_not_touches(tmp_path: Path) -> None:
     for change in (
         lambda: people.write_text(reader("ada", "graph")),
         lambda: (tmp_path / "mine" / "mail" / "footer.html.j2").write_text("x"),
+        lambda: (tmp_path / "mine" / "web" / "style.css").write_text("x"),
         lambda: config.write_text(config.read_text() + "\n"),
         people.unlink,
     ):
