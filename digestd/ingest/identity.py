@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from datetime import date
+from functools import lru_cache
 
 from digestd.match.text import clean, title_key
 from digestd.model import BadRecord, Paper
@@ -28,6 +29,7 @@ _ARXIV = re.compile(
     r"(?:\.pdf)?/?(?=$|[\s?#)\]},;]|\.(?:\s|$))",
     re.IGNORECASE | re.ASCII,
 )
+_PLAIN = re.compile(r"(?P<id>arXiv:\d{4}\.\d{4,5})(?:v(?P<version>\d{1,4}))?\Z", re.ASCII)
 _DOI = re.compile(
     r"(?:^|doi:\s*|doi\.org/|/doi/(?:abs/|full/|pdf/|epdf/)?)(?P<id>10\.\d{4,9}/\S{0,299}[^\s.,;])[.,;]*$",
     re.IGNORECASE | re.ASCII,
@@ -59,6 +61,8 @@ def canonical_id(text: str) -> tuple[str, int | None] | None:
     Reads ids as they stand, with their prefix (`arXiv:`, `oai:arXiv.org:`, `doi:`, `pmid:`), and as links. The
     subject class of an old arXiv id is no part of its name: `math.GT/0309136` is `math/0309136`.
     """
+    if found := _PLAIN.match(text):  # as most stand
+        return found["id"], int(found["version"]) if found["version"] else None
     text = clean(text[:MAX_ID])
     if found := _ARXIV.search(text):
         work = found["new"] or f"{found['archive'].lower()}/{found['old']}"
@@ -112,10 +116,10 @@ def make_paper(
     title, or with a field beyond its limit.
     """
     title = clean(title)
-    key = title_key(title)
+    key = _key(title)
     if not key:
         raise NotAPaper("the title is missing" if not title else "the title has no letter or digit")
-    names = tuple(name for name in map(clean, authors) if name)
+    names = tuple(filter(None, map(clean, authors)))
     abstract = clean(abstract) if abstract else None
     for what, size, limit in (
         ("title", len(title), MAX_TITLE),
@@ -124,7 +128,9 @@ def make_paper(
     ):
         if size > limit:
             raise NotAPaper(f"the {what} is too long: {size:,}, at most {limit:,} are taken")
-    known = sorted((found for text in ids if (found := canonical_id(text))), key=lambda found: rank(found[0]))
+    known = [found for text in ids if (found := canonical_id(text))]
+    if len(known) > 1:
+        known.sort(key=lambda found: rank(found[0]))
     paper_id, told = known[0] if known else (_title_id(key, names), None)
     return Paper(
         id=paper_id,
@@ -133,7 +139,7 @@ def make_paper(
         abstract=abstract or None,
         url=clean(url) if url else link_of(paper_id),
         published=published,
-        categories=tuple(category for category in map(clean, categories) if category),
+        categories=tuple(filter(None, map(clean, categories))),
         source=clean(source),
         version=version if version is not None else told,
         votes=votes,
@@ -141,7 +147,7 @@ def make_paper(
         pdf=_link(pdf),
         code=_link(code),
         project=_link(project),
-        other_ids=_others(paper_id, (found for found, _ in known)),
+        other_ids=_others(paper_id, (found for found, _ in known)) if len(known) > 1 else (),
     )
 
 
@@ -152,12 +158,17 @@ def rank(paper_id: str) -> int:
 
 def keys(paper: Paper) -> tuple[str, ...]:
     """Return the keys to look a paper up by and to remember it by, best first."""
-    key = title_key(paper.title)
+    key = _key(paper.title)
     found = [paper.id, *paper.other_ids]
     if paper.authors:
         found.append(_title_id(key, paper.authors))
     found.append(_title_id(key, ()))
     return tuple(dict.fromkeys(found))
+
+
+@lru_cache(maxsize=64)  # a record's title is asked for when it is made, and again for its keys
+def _key(title: str) -> str:
+    return title_key(title)
 
 
 def same_work(known: Paper, known_keys: Iterable[str], new: Paper) -> bool:
@@ -175,6 +186,12 @@ def same_work(known: Paper, known_keys: Iterable[str], new: Paper) -> bool:
             return False
     mine, theirs = _surname(known.authors), _surname(new.authors)
     return not mine or not theirs or mine == theirs
+
+
+def may_be_one(keys: Iterable[str]) -> bool:
+    """Return whether a work may have all these keys: no two different ids of one kind."""
+    ids = {key for key in keys if not key.startswith("title:")}
+    return len(ids) == len({_kind(key) for key in ids})
 
 
 def merge(known: Paper, new: Paper) -> Paper:
@@ -214,7 +231,9 @@ def _others(best: str, found: Iterable[str]) -> tuple[str, ...]:
 
 
 def _link(text: str | None) -> str | None:
-    link = clean(text or "")
+    if not text:
+        return None
+    link = clean(text)
     return link if link.startswith(("https://", "http://")) and len(link) <= MAX_ID and " " not in link else None
 
 

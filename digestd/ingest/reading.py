@@ -41,6 +41,7 @@ _SECOND = "\u0080-\u00bf" + "".join(bytes([code]).decode(FALLBACK, "ignore") for
     "-", ""
 )
 _TWICE = re.compile(f"[\u00c2\u00c4\u00c5][\u0080-\u00bf]|\u00c3[{_SECOND}]|\u00e2\u20ac[{_SECOND}]")
+_LEADS = ("\u00c2", "\u00c3", "\u00c4", "\u00c5", "\u00e2\u20ac")  # what _TWICE begins with
 _HIGH = re.compile("[\u0080-\u00ff]")
 
 
@@ -132,7 +133,7 @@ def _lines(file: BinaryIO, charset: str, inflate_to: int | None, repairs: list[s
         total += len(line)
         _check_size(number, len(line), total, inflate_to)
         text = _decoded(line, number, charset, repairs)
-        if not text.isascii():
+        if not text.isascii() and any(lead in text for lead in _LEADS):
             text = _decoded_once(text, number, repairs)
         if "\r" in text and not text.endswith("\r\n"):
             yield from text.replace("\r\n", "\n").replace("\r", "\n").splitlines(keepends=True)

@@ -77,12 +77,17 @@ _PIECE = re.compile(
 )  # fmt: skip
 
 
+def has_tex(text: str) -> bool:
+    """Return whether anything in a text may be TeX: without it, `plain` only collapses blanks."""
+    return _SIGNIFICANT.search(text) is not None
+
+
 def plain(text: str) -> str:
     r"""Return `text` with TeX read as text, blanks collapsed and stripped: what spans refer to and readers see.
 
     ``H$_2$O`` is ``H2O``, ``P\'aez`` is ``Páez``, ``\framework`` is ``framework``; ``$5 and $10`` and a link stay.
     """
-    if _SIGNIFICANT.search(text):
+    if has_tex(text):
         text = unicodedata.normalize("NFC", "".join(_pieces(text)))
     return _BLANKS.sub(" ", text).strip()
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import Stemmer
 
-from digestd.match.tex import plain
+from digestd.match.tex import has_tex, plain
 
 __all__ = ["Border", "Reading", "Token", "clean", "fold", "plain", "readings", "stem", "title_key", "tokens"]
 
@@ -54,6 +54,7 @@ _UNWANTED = re.compile(
     "\u200e\u200f\u202a-\u202e\u2066-\u2069\u061c"  # bidi controls: they reorder the line they stand in
     "\u00ad\u180e\u200b-\u200d\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"  # no width
 )
+_NO_LETTERS = str.maketrans("", "", "".join(char for char in map(chr, range(128)) if not char.isalnum()))
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _PILED = re.compile(rf"[^\w\s\x00-\x7f]{{{MAX_MARKS + 1},}}")
 _BLANKS = re.compile(r"\s+")
@@ -102,6 +103,8 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():  # most of it: nothing but its blanks can be wrong
         return (_BLANKS.sub(" ", text) if "  " in text else text).strip()
+    if text.isprintable() and unicodedata.is_normalized("NFC", text) and not _PILED.search(text):  # most of the rest
+        return (_BLANKS.sub(" ", text) if "  " in text else text).strip()
     text = _UNWANTED.sub("", text)
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
@@ -116,6 +119,8 @@ def title_key(title: str) -> str:
 
     Empty for a title without any.
     """
+    if title.isascii() and not has_tex(title):  # most of them
+        return title.lower().translate(_NO_LETTERS)
     folded, _ = fold(plain(clean(title)))
     return "".join(filter(str.isalnum, folded))
 

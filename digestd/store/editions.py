@@ -14,7 +14,7 @@ from digestd.errors import NotFound
 from digestd.letters import Letter, LetterKind
 from digestd.model import Cadence, Edition, Entry, LeftOut, Paper, Place, QuietHours, Reader, Section, Snapshot
 from digestd.store.base import Announced, Composed, DueProfile, DueSubscriber, Saved
-from digestd.store.papers import stored
+from digestd.store.paper_rows import stored
 from digestd.store.saving import Saving
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms

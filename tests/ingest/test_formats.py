@@ -208,6 +208,7 @@ def test_named_format_that_is_none_lists_those_there_are() -> None:
         "- " + " " * 60_000 + "x",
         "|" * 60_000,
         "@comment{" + "\t" * 60_000 + "x",
+        "@misc" + "(" * 60_000 + "\nx" * 30_000,
         "@misc{a, title={A}, author={" + "\t" * 60_000 + "x}}",
         "<rss><item><title>A</title><author>" + "{" * 60_000 + "</author></item></rss>",
         "Daily Papers\n\n" + "a b c\n" * 20_000,

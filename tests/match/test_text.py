@@ -250,3 +250,10 @@ def test_tokens_capitals_with_a_small_s_are_a_plural(written: str, root: str) ->
 
 def test_stem_of_an_endless_word_is_itself() -> None:
     assert stem("models" * 1000) == "models" * 1000
+
+
+@given(st.text() | st.text("aÄ\u0308\u0323\u200b\u00a0 \t$\\{}-", max_size=30))
+def test_clean_and_title_key_of_plain_text_are_what_they_are_of_any(text: str) -> None:
+    """Text without oddities takes a shorter way."""
+    assert clean(text) == clean("\x00" + text) == clean(clean(text))
+    assert title_key(text) == title_key(text + "\u00ad") == "".join(filter(str.isalnum, fold(plain(clean(text)))[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -16,6 +17,7 @@ from support.store_room import MONDAY, StoreRoom, opened, profile, work
 from digestd.errors import StoreError
 from digestd.ingest.identity import make_paper
 from digestd.model import Paper, StoredPaper
+from digestd.store import adding
 from digestd.store import papers as papers_module
 from digestd.store.base import Counts, DigestFile
 
@@ -202,7 +204,7 @@ def test_papers_of_any_files_are_counted_found_and_never_twice(
             assert counts.papers == counts.new + counts.revised + counts.duplicate == len(records)
             new += counts.new
         kept = list(room.store.papers.all())
-        assert len(kept) == new == room.store.papers.newest()
+        assert len(kept) <= new == room.store.papers.newest()  # a record may show two to be one
         assert len({one.paper.id for one in kept}) == len(kept)
         for record in (record for records in files for record in records):
             if not record.id.startswith("title:"):
@@ -273,16 +275,18 @@ def test_add_file_lets_others_write_while_a_file_is_read(room: StoreRoom) -> Non
 
 
 def test_add_file_of_more_papers_than_memory_holds_takes_all(room: StoreRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(papers_module, "SPOOL", 100)
+    monkeypatch.setattr(adding, "SPOOL", 100)
+    monkeypatch.setattr(adding, "CHUNK", 3)
     assert take(room, *map(work, range(1, 30))) == Counts(papers=29, new=29)
     assert told(room) == [work(number) for number in range(1, 30)]
 
 
 def test_add_file_without_room_to_unpack_says_where(room: StoreRoom, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    class Full(io.BytesIO):
+        def write(self, *_: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("pickle.dump", full)
+    monkeypatch.setattr(adding, "SpooledTemporaryFile", lambda _: Full())
     with pytest.raises(StoreError, match="cannot be unpacked there: No space left on device"):
         take(room, work(1))
     assert told(room) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from support.world import World, papers, reader
 
 from digestd.errors import NotAllowed, NotFound, StoreBusy, StoreError, StoreUnusable
 from digestd.model import Origin, OutboxState, Paper, Profile, Subscriber, SubscriberState, WeightedQuery
-from digestd.store.base import DigestFile, Roster, Transition
+from digestd.store.base import DigestFile, Gathered, Roster, Transition
 from digestd.store.open import SqliteStore
 from digestd.store.sql import statements
 
@@ -131,11 +132,14 @@ def test_store_locked_by_another_process_is_busy_and_nothing_changes(world: Worl
 
 
 def test_store_write_that_fails_in_the_middle_leaves_nothing(world: World) -> None:
-    def broken() -> int:  # is asked for when the papers are in
-        raise RuntimeError("broken off")
+    class Broken(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise OSError("broken off")  # when the file and the papers of another are in
 
-    with pytest.raises(RuntimeError, match="broken off"):
-        world.store.papers.add_file(DigestFile("x", "jsonl", 1, "0" * 64), [Paper("title:1", "One")], broken, NOW)
+    whole = world.store.papers.gather(DigestFile("x", "jsonl", 1, "0" * 64), [Paper("title:1", "One")], lambda: 0)
+    broken = Gathered(DigestFile("y", "jsonl", 1, "1" * 64), 0, Broken())
+    with whole, broken, pytest.raises(OSError, match="broken off"):
+        world.store.papers.add([whole, broken], NOW)
     assert world.store.papers.newest() == 0
     assert not world.store.papers.ingested("0" * 64)
 
@@ -169,7 +173,7 @@ def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> Non
     code = "".join(path.read_text() for path in (Path(__file__).parents[2] / "digestd" / "store").glob("*.py"))
     for name, statement in statements(noun).items():
         names = set(re.findall(r":(\w+)", re.sub(r"'[^']*'", "", statement)))
-        connection.execute(f"EXPLAIN {statement}", dict.fromkeys(names, 1))
+        connection.execute(f"EXPLAIN {statement}", [1] * statement.count("?") or dict.fromkeys(names, 1))
         assert f'_sql["{name}"]' in code, f"{noun}.sql: {name} is not used"
     connection.close()
 

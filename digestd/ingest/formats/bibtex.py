@@ -65,14 +65,14 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
 
 def _entries(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
     """Yield each entry with its line. One without its closing brace ends where the next begins, and is found broken."""
-    begun, depth, size = 0, 0, 0
+    begun, depth, size, braced = 0, 0, 0, True
     held: list[str] = []
     number = 0
     for number, line in enumerate(lines, 1):
         if _BEGIN.match(line):
             if held:
                 yield begun, "".join(held)
-            held, begun, depth, size = [], number, 0, 0
+            held, begun, depth, size, braced = [], number, 0, 0, "{" in line.partition("(")[0]
         elif not held:
             continue  # what stands between entries is a comment
         held.append(line)
@@ -82,7 +82,7 @@ def _entries(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
         if size > MAX_ENTRY:
             yield begun, "".join(held)[:200]
             held = []
-        elif depth <= 0 and (held[0].lstrip().split("(")[0].count("{") or line.rstrip().endswith(")")):
+        elif depth <= 0 and (braced or line.rstrip().endswith(")")):
             yield begun, "".join(held)
             held = []
     if held:

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from digestd.ingest.identity import NotAPaper, bad_record, make_paper
+import orjson
+
+from digestd.ingest.identity import NotAPaper, bad_record, link_of, make_paper
 from digestd.ingest.json_records import keys
 from digestd.ingest.reading import half_written
 from digestd.match.text import clean
@@ -56,12 +58,14 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
 
 def paper(record: dict[str, Any]) -> Paper:
     """Return the paper of one record. Raises NotAPaper, naming the key that is wrong."""
+    first, url = _text(record, "id"), _text(record, "url")
+    own = first is not None and url is not None and url == link_of(first)  # it names no other work
     return make_paper(
-        ids=[text for text in (_text(record, "id"), _text(record, "url"), *_texts(record, "other_ids")) if text],
+        ids=[text for text in (first, None if own else url, *_texts(record, "other_ids")) if text],
         title=_text(record, "title") or "",
         authors=_texts(record, "authors"),
         abstract=_text(record, "abstract"),
-        url=_text(record, "url"),
+        url=url,
         published=_date(record),
         categories=_texts(record, "categories"),
         source=clean(_text(record, "source") or "") or NAME,
@@ -106,7 +110,7 @@ def number(record: dict[str, Any], key: str) -> int | None:
 def _object(line: str) -> dict[str, Any] | str:
     """Return the line's object, or what is wrong with it."""
     try:
-        record = json.loads(line)
+        record = _read(line)
     except json.JSONDecodeError as error:
         said = error.msg.removesuffix(" at").lower()
         return f"not valid JSON: {said} at column {error.colno}"
@@ -115,6 +119,14 @@ def _object(line: str) -> dict[str, Any] | str:
     except ValueError:
         return "not usable JSON: a number with too many digits"
     return record if isinstance(record, dict) else f"expected an object, found {type(record).__name__}"
+
+
+def _read(line: str) -> Any:
+    """Return what a line of JSON says. The quick reader takes what is sound; of the rest the other one tells more."""
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return json.loads(line)
 
 
 def _breaks_off(line: str) -> bool:

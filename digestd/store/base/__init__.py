@@ -23,7 +23,7 @@ from digestd.store.base.editions import (
 from digestd.store.base.history import Files, History
 from digestd.store.base.notices import Notices
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
-from digestd.store.base.papers import Counts, DigestFile, Papers
+from digestd.store.base.papers import Counts, DigestFile, Gathered, Papers
 from digestd.store.base.readers import Past, Readers
 from digestd.store.base.sections import PlacedSection, Sections
 from digestd.store.base.signups import Asked, Limits, Signup, Signups
@@ -44,6 +44,7 @@ __all__ = [
     "DueSubscriber",
     "Editions",
     "Files",
+    "Gathered",
     "History",
     "LedgerRow",
     "Limits",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import IO, Protocol
 
 from digestd.model import Paper, StoredPaper
 
@@ -30,21 +30,47 @@ class Counts:
     duplicate: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """A digest file's papers, read to the end and written down in a nameless file, which is gone once this is closed.
+
+    `bad` is the number of its bad records.
+    """
+
+    file: DigestFile
+    bad: int
+    spool: IO[bytes]
+
+    def __enter__(self) -> Gathered:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.spool.close()
+
+
 class Papers(Protocol):
     """The papers, and the digest files they came from."""
 
     def ingested(self, sha256: str) -> bool:
         """Return whether a digest file of this content has been ingested."""
 
+    def gather(self, file: DigestFile, papers: Iterable[Paper], bad: Callable[[], int]) -> Gathered:
+        """Read a digest file's papers to the end, so that others may write meanwhile, and write them down for `add`.
+
+        An exception from `papers` goes through. `bad` is asked at the end for the number of bad records. Memory does
+        not grow with the number of papers.
+        """
+
+    def add(self, files: Sequence[Gathered], now: datetime) -> list[Counts | None]:
+        """Take the papers of digest files, all of all of them or none; None for a file whose content is known.
+
+        A record that shows two works to be one makes them one: the older stands for both from then on.
+        """
+
     def add_file(
         self, file: DigestFile, papers: Iterable[Paper], bad: Callable[[], int], now: datetime
     ) -> Counts | None:
-        """Take a digest file's papers, all or none; None when its content was ingested before.
-
-        `papers` is consumed whole before the transaction begins: others may write while a file is read, and an
-        exception from it leaves the store as it was. `bad` is asked at the end for the number of bad records.
-        Memory does not grow with the number of papers.
-        """
+        """Gather and add one digest file; None, and nothing is read, when its content was ingested before."""
 
     def newest(self) -> int:
         """Return the `pk` of the paper that arrived last, 0 when there is none."""

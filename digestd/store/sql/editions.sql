@@ -58,7 +58,8 @@ WHERE p.subscriber = :subscriber AND p.active = 1
 ORDER BY p.position, p.pk, g.cadence
 
 -- name: announced
-SELECT a.paper, a.revision, e.cadence, a.profile FROM edition_paper AS a JOIN edition AS e ON e.pk = a.edition
+SELECT coalesce(p.same_as, p.pk) AS paper, a.revision, e.cadence, a.profile
+FROM edition_paper AS a JOIN edition AS e ON e.pk = a.edition JOIN paper AS p ON p.pk = a.paper
 WHERE a.subscriber = :subscriber AND a.paper > :after ORDER BY a.paper
 
 -- name: keep_snapshot
@@ -119,4 +120,5 @@ WHERE r.pk IN (SELECT value FROM json_each(:pks))
 -- name: announcement
 SELECT e.edition, e.place, e.score, e.standing, e.queries, e.revision
 FROM edition_paper AS e
-WHERE e.subscriber = :subscriber AND e.paper = :paper
+WHERE e.subscriber = :subscriber
+AND e.paper IN (SELECT :paper UNION ALL SELECT pk FROM paper WHERE same_as = :paper)

@@ -17,29 +17,45 @@ SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.
 FROM paper_key AS k JOIN paper AS p ON p.pk = k.paper JOIN revision AS r ON r.pk = p.revision
 WHERE k.key = :key
 
+-- name: by_pk
+SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
+       r.source, r.version, r.votes, r.details
+FROM paper AS p JOIN revision AS r ON r.pk = p.revision
+WHERE p.pk = :pk
+
+-- name: known_keys
+SELECT key, paper FROM paper_key WHERE key IN (SELECT value FROM json_each(:keys))
+
 -- name: keys_of
 SELECT key FROM paper_key WHERE paper = :paper
 
+-- name: newest_revision
+SELECT coalesce(max(pk), 0) FROM revision
+
+-- name: newest_paper
+SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'paper'), 0)
+
+-- Many at a time, so by place: see `store.paper_rows` for the order.
 -- name: insert_revision
 INSERT INTO revision
-    (paper, digest_file, id, title, authors, abstract, url, published, categories, source, version, votes,
+    (pk, paper, digest_file, id, title, authors, abstract, url, published, categories, source, version, votes,
      details)
-VALUES
-    (:paper, :file, :id, :title, :authors, :abstract, :url, :published, :categories, :source, :version, :votes,
-     :details)
-RETURNING pk
-
--- name: next_pk
-SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'paper'), 0) + 1
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_paper
-INSERT INTO paper (pk, id, revision, ingested_at) VALUES (:pk, :id, :revision, :now)
-
--- name: point_paper
-UPDATE paper SET id = :id, revision = :revision WHERE pk = :pk
+INSERT INTO paper (pk, revision, ingested_at) VALUES (?, ?, ?)
 
 -- name: insert_key
-INSERT INTO paper_key (key, paper) VALUES (:key, :paper) ON CONFLICT (key) DO NOTHING
+INSERT INTO paper_key (key, paper) VALUES (?, ?)
+
+-- name: point_paper
+UPDATE paper SET revision = :revision WHERE pk = :pk
+
+-- name: twin_keys
+UPDATE paper_key SET paper = :paper WHERE paper = :twin
+
+-- name: twin
+UPDATE paper SET same_as = :paper WHERE pk = :twin OR same_as = :twin
 
 -- name: newest
 SELECT coalesce(max(pk), 0) FROM paper
@@ -51,12 +67,12 @@ SELECT min(+pk) FROM paper WHERE ingested_at >= :since  -- the + lets it go by t
 SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
        r.source, r.version, r.votes, r.details
 FROM paper AS p JOIN revision AS r ON r.pk = p.revision
-WHERE p.pk > :after AND p.pk <= :upto AND p.ingested_at >= :since
+WHERE p.pk > :after AND p.pk <= :upto AND p.ingested_at >= :since AND p.same_as IS NULL
 ORDER BY p.pk
 
 -- name: by_title
 SELECT p.pk, p.revision, r.id, p.ingested_at, r.title, r.authors, r.abstract, r.url, r.published, r.categories,
        r.source, r.version, r.votes, r.details
 FROM paper AS p JOIN revision AS r ON r.pk = p.revision
-WHERE r.title LIKE :pattern ESCAPE '\'
+WHERE r.title LIKE :pattern ESCAPE '\' AND p.same_as IS NULL
 ORDER BY p.pk DESC LIMIT 10

@@ -27,14 +27,15 @@ CREATE TABLE digest_file (
 ) STRICT;
 
 -- A work. `pk` is the order of arrival and never used twice; horizons count along it, so that a clock that
--- steps back hides nothing.
+-- steps back hides nothing. `same_as` is the older work that this one turned out to be: it stands for both from then on.
 CREATE TABLE paper (
     pk          INTEGER PRIMARY KEY AUTOINCREMENT,
-    id          TEXT NOT NULL UNIQUE,
     revision    INTEGER NOT NULL REFERENCES revision,  -- not deferred: SQLite would then scan papers at each revision
-    ingested_at INTEGER NOT NULL
+    ingested_at INTEGER NOT NULL,
+    same_as     INTEGER REFERENCES paper CHECK (same_as < pk)
 ) STRICT;
 CREATE INDEX paper_ingested_at ON paper (ingested_at);
+CREATE INDEX paper_same_as ON paper (same_as) WHERE same_as IS NOT NULL;
 
 -- Every key a work is known by: its ids, and its title key. One work a key, whatever the source.
 CREATE TABLE paper_key (

@@ -9,7 +9,8 @@ SELECT s.name, c.content, s.issue, s.matched, s.looked, s.hits,
 FROM edition_paper AS e
 JOIN edition_profile AS s ON s.edition = e.edition AND s.profile = e.profile
 JOIN spec AS c ON c.pk = s.spec
-WHERE e.subscriber = :subscriber AND e.paper = :paper
+WHERE e.subscriber = :subscriber
+AND e.paper IN (SELECT :paper UNION ALL SELECT pk FROM paper WHERE same_as = :paper)
 
 -- name: after
 SELECT s.name, c.content, s.issue, s.matched, s.looked, s.hits, NULL AS card,

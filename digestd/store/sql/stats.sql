@@ -2,7 +2,7 @@
 SELECT count(*) FROM digest_file
 
 -- name: papers
-SELECT count(*) FROM paper
+SELECT count(*) FROM paper WHERE same_as IS NULL
 
 -- name: revisions
 SELECT count(*) FROM revision
