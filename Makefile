@@ -38,6 +38,9 @@ types: $(READY)
 
 bench: $(READY)  ## Measure, each figure beside a reference of the same run
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.schedule
+	$(BIN)/python -m benchmarks.alert
+	$(BIN)/python -m benchmarks.idle
 
 slow: $(READY)  ## Faults, browsers and whole years: what takes its time, in minutes
 	$(BIN)/python -m pytest -n 3 -q --timeout=300 -m '(faults or slow) and not loop' tests

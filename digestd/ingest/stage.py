@@ -113,16 +113,20 @@ def ingest_inbox(
     folders: Folders,
     clock: Callable[[], datetime],
     wait: Callable[[float], None] | None = None,
+    left: Callable[[float], None] | None = None,
 ) -> Iterator[FileReport]:
     """Ingest what lies in the inbox and put each file away, yielding a report for each.
 
-    A file that changed within `settle_seconds` is left for the next time, or waited for with `wait`. A file that
-    cannot be put away stays, and keeps no other from being ingested: the first OSError is raised at the end.
+    A file that changed within `settle_seconds` is waited for with `wait`; without that it is left for the next time,
+    and `left` is told in how many seconds it may be taken. A file that cannot be put away stays, and keeps no other
+    from being ingested: the first OSError is raised at the end.
     """
     trouble: OSError | None = None
     for arrival in scan(folders.inbox):
         unrest = 0.0 if arrival.refused else arrival.unrest(folders.settle_seconds, time.time())
         if unrest and wait is None:
+            if left is not None:
+                left(unrest)
             continue
         if unrest and wait is not None:
             wait(unrest)

@@ -38,6 +38,8 @@ from digestd.web.server import serve_web
 
 STOP_LIMIT = 30.0  # seconds for the messages on their way; systemd's own limit is 90
 LOOK_AGAIN = 300.0  # seconds; what needs a person is no matter of seconds, and things come together into one mail
+SHORTLY = 0.02  # seconds; so much later what is due at a moment is surely due
+WATCHING = 0.5  # seconds until a folder is surely watched
 STEP = 60.0  # seconds that a clock is set by before anything is done about it
 
 log = structlog.get_logger("digestd")
@@ -177,13 +179,19 @@ class Daemon:
 
     async def _ingest(self) -> None:
         await self._may_begin.wait()
-        if await asyncio.to_thread(self._ingest_files):
+        unrest: list[float] = []
+        if await asyncio.to_thread(self._ingest_files, unrest):
             self._publishes.wake.set()
+        if unrest:
+            self._ingests.wake_in(min(unrest) + SHORTLY)
 
-    def _ingest_files(self) -> bool:
-        """Take the files of the inbox one by one, until asked to stop. Returns whether there is anything new."""
+    def _ingest_files(self, unrest: list[float]) -> bool:
+        """Take the files of the inbox one by one, until asked to stop. Returns whether there is anything new.
+
+        `unrest` is given the seconds until each file that was left may be taken.
+        """
         news = False
-        with contextlib.closing(self._rounds.ingest()) as reports:
+        with contextlib.closing(self._rounds.ingest(left=unrest.append)) as reports:
             for report in reports:
                 log_file(report)
                 self._standing.file(report)
@@ -200,15 +208,16 @@ class Daemon:
             if self._has_stepped_back:
                 await asyncio.to_thread(rounds.realign, stepped_back=True)
                 self._has_stepped_back = False
+            begun = rounds.clock()
             report = await asyncio.to_thread(rounds.publish, lambda _: self._publishes.progress(), self._yields)
         if report.editions:
             log.info("published", editions=report.editions, papers=report.papers)
             self._standing.published(report)
             self._delivers.wake.set()
-        coming = await asyncio.to_thread(rounds.next_due)
+        # What came due since the round began counts as coming, or it would wait for the tick.
+        coming = await asyncio.to_thread(rounds.next_due, begun)
         if coming is not None and coming.total_seconds() < rounds.settings.schedule.tick_seconds:
-            loop = asyncio.get_running_loop()
-            loop.call_later(coming.total_seconds() + 0.005, self._publishes.wake.set)
+            self._publishes.wake_in(coming.total_seconds() + SHORTLY)
 
     def _yields(self) -> bool:
         """Return whether publishing is to leave the rest for later: the end is near, or a reload waits."""
@@ -235,7 +244,7 @@ class Daemon:
         self._relay_failures += 1
         pause = relay_pause(self._relay_failures, report.trouble).total_seconds()
         self._relay_rests_until = loop.time() + pause
-        loop.call_later(pause, self._delivers.wake.set)
+        self._delivers.wake_in(pause)
         self._standing.relay = report.trouble.reply
         log_trouble(report, pause)
 
@@ -302,13 +311,11 @@ class Daemon:
 
     async def _watch_inbox(self, inbox: Path) -> None:
         """Wake the ingest stage when a file arrives; where watching fails, the tick finds it."""
-        settle = self._rounds.settings.ingest.settle_seconds
-        loop = asyncio.get_running_loop()
-        loop.call_later(settle + 0.5, self._ingests.wake.set)  # what came between the first look and the watching
+        # What came between the first look and the watching.
+        asyncio.get_running_loop().call_later(WATCHING, self._ingests.wake.set)
         try:
             async for _ in awatch(inbox, stop_event=self._stop, recursive=False, debounce=100, step=50):
                 self._ingests.wake.set()
-                loop.call_later(settle + 0.05, self._ingests.wake.set)
         except (OSError, RuntimeError) as error:  # no such folder any more, or no watches left in the kernel
             log.warning("watch-failed", folder=str(inbox), reason=str(error))
 

@@ -55,10 +55,12 @@ class Rounds:
         reading = read_people(self.settings.subscribers, self.settings)
         return People(self.store.subscribers.sync(reading.roster, self.clock()), reading.problems)
 
-    def ingest(self, wait: Callable[[float], None] | None = None) -> Generator[FileReport]:
-        """Ingest what lies in the inbox. Raises DigestdError when a folder cannot be used."""
+    def ingest(
+        self, wait: Callable[[float], None] | None = None, left: Callable[[float], None] | None = None
+    ) -> Generator[FileReport]:
+        """Ingest what lies in the inbox, as `ingest_inbox` does. Raises DigestdError when a folder cannot be used."""
         try:
-            yield from ingest_inbox(self.store.papers, build.folders(self.settings), self.clock, wait)
+            yield from ingest_inbox(self.store.papers, build.folders(self.settings), self.clock, wait, left)
         except OSError as error:
             place = error.filename2 or error.filename or self.settings.paths.inbox
             raise DigestdError(f"{place}: {(error.strerror or str(error)).lower()}") from error
@@ -75,11 +77,10 @@ class Rounds:
         """Put right what a clock left that ran ahead, as `Editions.realign` does."""
         return self.store.editions.realign(self.clock(), stepped_back=stepped_back)
 
-    def next_due(self) -> timedelta | None:
-        """Return how long it is until something is due; None when nothing is to come."""
-        now = self.clock()
-        coming = self.store.editions.next_due(now)
-        return coming - now if coming else None
+    def next_due(self, after: datetime) -> timedelta | None:
+        """Return how long it is until something is due that was not at `after`; None when nothing is to come."""
+        coming = self.store.editions.next_due(after)
+        return max(coming - self.clock(), timedelta()) if coming else None
 
     def has_mail(self) -> bool:
         """Return whether `deliver` would find anything to do."""

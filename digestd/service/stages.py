@@ -31,6 +31,13 @@ class Stage:
     failures: int = 0
     succeeded_at: float | None = None
     _moved_at: float | None = None
+    _timer: asyncio.TimerHandle | None = None
+
+    def wake_in(self, seconds: float) -> None:
+        """Wake it so much later, and no more when an earlier call said."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self.wake.set)
 
     def progress(self) -> None:
         """Note that the round in hand is getting on. Safe from any thread."""

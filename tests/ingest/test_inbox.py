@@ -102,7 +102,9 @@ def test_inbox_file_without_any_paper_is_refused_and_nothing_stored(world: World
 
 def test_inbox_young_file_waits_until_it_rests(world: World) -> None:
     drop(world, "a.jsonl")
-    assert list(world.rounds.ingest()) == []
+    left: list[float] = []
+    assert list(world.rounds.ingest(left=left.append)) == []
+    assert [0 < seconds <= world.settings.ingest.settle_seconds for seconds in left] == [True]
     waited: list[float] = []
     (report,) = world.rounds.ingest(wait=waited.append)
     assert report.new == 1

@@ -220,7 +220,7 @@ async def test_serve_sends_an_alert_when_its_wait_is_over_and_not_at_the_next_ti
     async with SmtpScript() as relay:
         config = configure(tmp_path, relay.port, reader("ada", "robot", more='cadence = "immediate"'))
         text = config.read_text().replace("tick_seconds = 0.5", "tick_seconds = 3600\nalert_wait_seconds = 0.3")
-        config.write_text(text)
+        config.write_text(text.replace("settle_seconds = 0", "settle_seconds = 0.3"))
         async with serving(config) as served:
             for number in (1, 2):
                 served.drop(f"{number}.jsonl", papers(f"Robot {number}"))
