@@ -17,8 +17,8 @@ from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 
 CRASHED = "the line or the program ended while the message was on its way; the relay may have it"
-SET_ASIDE = "it was in hand when the program ended, three times in a row; `outbox retry` tries it again"
-MOST_CRASHES = 3  # in a row, of which two with nothing else in hand
+SET_ASIDE = "the program ended three times with nothing else in hand; `outbox retry` tries it again"
+MOST_TRIES = 3  # alone in hand: fewer would now and then blame an innocent one for a kill from outside
 LEFT = "the reader left before it was sent"
 MIN_PREFIX = 6  # characters of an id; less is a number, or says too little
 
@@ -70,22 +70,23 @@ class SqliteOutbox:
         def put_right(connection: sqlite3.Connection) -> int:
             left = connection.execute(self._sql["left_behind"], {"owner": owner}).fetchall()
             for row in left:
-                self._put_right(connection, row, owner, now, hold)
+                self._put_right(connection, row, owner, now, hold=hold, alone=len(left) == 1)
             return sum(row["state"] == OutboxState.SENDING for row in left)
 
         return self._connections.settle(put_right)
 
     def _put_right(
-        self, connection: sqlite3.Connection, row: sqlite3.Row, owner: str, now: datetime, hold: bool
+        self, connection: sqlite3.Connection, row: sqlite3.Row, owner: str, now: datetime, *, hold: bool, alone: bool
     ) -> None:
-        """Move on what a crash left in hand: ready again, or, where that led nowhere, aside."""
+        """Move on what a crash left in hand, `alone` or with others: ready again, or, where that led nowhere, aside."""
+        crashes = max(1, row["crashes"]) + alone  # in company it is suspect, and goes alone from now on
         was_sending = row["state"] == OutboxState.SENDING
         target, reason = OutboxState.READY, CRASHED if was_sending else None
         if was_sending:
             self._write(connection, row["edition"], now, OutboxState.UNCERTAIN, CRASHED)
         if was_sending and hold:
             target = OutboxState.UNCERTAIN
-        elif row["crashes"] + 1 >= MOST_CRASHES:
+        elif crashes > MOST_TRIES:
             target, reason = OutboxState.FAILED, SET_ASIDE
             self._write(connection, row["edition"], now, OutboxState.FAILED, SET_ASIDE)
         connection.execute(
@@ -94,6 +95,7 @@ class SqliteOutbox:
                 "edition": row["edition"],
                 "state": target,
                 "reason": reason,
+                "crashes": crashes,
                 "not_before": to_ms(now) if was_sending else None,
                 "owner": owner,
                 "now": to_ms(now),

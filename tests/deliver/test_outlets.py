@@ -63,7 +63,7 @@ async def test_deliver_of_an_edition_with_which_the_program_ends_each_time_sets_
         assert (report.sent, report.failed) == (2, 0)
         [aside] = [row for row in it.rows() if row.state is FAILED]
         assert aside.edition == claim.edition
-        assert "three times in a row" in aside.reason
+        assert "three times with nothing else in hand" in aside.reason
         assert [line.state for line in it.ledger(aside)] == ["failed"]
 
 

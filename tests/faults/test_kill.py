@@ -75,7 +75,7 @@ async def test_kill_two_hundred_times_over_twenty_thousand_editions_loses_nothin
         (kill_at("digestd.publish.stage:select"), False),
         (kill_at("digestd.store.editions:SqliteEditions.save"), False),
         (kill_at("digestd.store.editions:SqliteEditions.save", after=True), False),
-        (kill_at("digestd.deliver.press:render"), False),
+        (kill_at("digestd.publish.render:Renderer.render"), False),
         (kill_at("digestd.deliver.press:build_message", after=True), False),
         (kill_at("digestd.store.outbox:SqliteOutbox.claim", after=True), False),
         (kill_at_mark("sending"), False),

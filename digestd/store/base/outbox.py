@@ -97,7 +97,7 @@ class Outbox(Protocol):
     def recover(self, owner: str, now: datetime, *, hold: bool) -> int:
         """Put right what a crash left: `claimed` becomes ready; `sending` ready again, or uncertain with `hold`.
 
-        What three crashes in a row left is set aside as failed. Returns how many were `sending`.
+        What was alone in hand at three crashes is set aside as failed. Returns how many were `sending`.
         """
 
     def bring_forward(self, now: datetime, longest: timedelta) -> int:

@@ -1,5 +1,5 @@
--- What a crash left. The attempt stays counted, and so is the crash: an edition that ends the program each time
--- is set aside after the third.
+-- What a crash left. The attempt stays counted, and so is the crash: an edition that ends the program three times with
+-- nothing else in hand is set aside. `crashes` is one more than those times.
 -- name: left_behind
 SELECT edition, state, crashes FROM outbox WHERE state = 'claimed' AND claimed_by IS NOT :owner
 UNION ALL
@@ -7,7 +7,7 @@ SELECT edition, state, crashes FROM outbox WHERE state = 'sending' AND claimed_b
 
 -- name: recover
 UPDATE outbox
-SET state = :state, crashes = crashes + 1, claimed_by = NULL, changed_at = :now,
+SET state = :state, crashes = :crashes, claimed_by = NULL, changed_at = :now,
     not_before = coalesce(:not_before, not_before), reason = coalesce(:reason, reason)
 WHERE edition = :edition AND state IN ('claimed', 'sending') AND claimed_by IS NOT :owner
 

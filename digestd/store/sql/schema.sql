@@ -230,7 +230,7 @@ CREATE TABLE outbox (
                CHECK (state IN ('ready', 'claimed', 'sending', 'sent', 'failed', 'uncertain', 'cancelled')),
     not_before INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
-    crashes    INTEGER NOT NULL DEFAULT 0,  -- in a row, of a program that had it in hand
+    crashes    INTEGER NOT NULL DEFAULT 0,  -- with it alone in hand, and one more; 0 is no suspect
     claimed_by TEXT,
     sha256     TEXT,  -- of the bytes that were sent, or begun to be sent
     reason     TEXT NOT NULL DEFAULT '',
