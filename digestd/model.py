@@ -161,7 +161,10 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a subscriber follows. `at`, `days` and `timezone` say when; for `weekly` the first day counts."""
+    """What a subscriber follows. `at`, `days` and `timezone` say when; for `weekly` the first day counts.
+
+    With `learning`, what the reader wanted more and less of moves the order of its papers (see `match.learn`).
+    """
 
     name: str
     queries: tuple[WeightedQuery, ...]
@@ -174,6 +177,7 @@ class Profile:
     max_papers: int = 20
     min_score: float = 0.0
     send_empty: bool = False
+    learning: bool = True
 
 
 def canonical_address(email: str) -> str:
@@ -225,7 +229,8 @@ class Place(StrEnum):
 class Entry:
     """One paper of an edition, and why it is there. `queries` are those that hit, heaviest first.
 
-    `score` is what chose it, `standing` what the papers of a section are ordered by (see `match.rank`).
+    `score` is what chose it, `standing` what the papers of a section are ordered by (see `match.rank`), `moved` the
+    words that moved it there, each with what it added (see `match.learn`).
     """
 
     paper: Paper
@@ -233,6 +238,7 @@ class Entry:
     score: float
     place: Place = Place.CARD
     standing: float = 0.0
+    moved: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,13 +299,17 @@ class Edition:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who an edition comes from. Constant per list; part of the snapshot, so a retry does not change it."""
+    """Who an edition comes from. Constant per list; part of the snapshot, so a retry does not change it.
+
+    With `learning`, its readers may say more and less like this, and their mails lead to where.
+    """
 
     from_address: str
     from_name: str
     reply_to: str
     list_id: str
     public_url: str
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,8 @@ def why(subscriber: str, paper: str, as_json: bool) -> None:
     """
     with rounds(sync=True) as (made, _):
         found = _one_paper(made, paper)
-        told = answer(made.store, made.store.subscribers.find(subscriber), found, made.clock())
+        person = made.store.subscribers.find(subscriber)
+        told = answer(made.store, person, found, made.clock(), learning=made.settings.matching.learning)
     if as_json:
         tell_json({"conclusion": told.conclusion, **_fields(told)})
         return
@@ -65,8 +66,10 @@ def _editions(made: Rounds, subscriber: str | None) -> list[Edition]:
     if subscriber is None:
         return [sample_editions()["digest"]]
     person = made.store.subscribers.find(subscriber)
-    near, rules = made.settings.matching.near_duplicates, build.alert_rules(made.settings)
-    return preview_editions(made.store, person.pk, made.clock(), near, rules)
+    matching, rules = made.settings.matching, build.alert_rules(made.settings)
+    return preview_editions(
+        made.store, person.pk, made.clock(), matching.near_duplicates, rules, learning=matching.learning
+    )
 
 
 def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open_: bool) -> None:

@@ -158,6 +158,35 @@ def remove(email: str) -> None:
     _moved(email, SubscriberState.UNSUBSCRIBED, "unsubscribed")
 
 
+@subscribers.command()
+@EMAIL
+@click.option("--on/--off", "active", default=None, help="Let it move the order of their papers, or not.")
+@click.option("--reset", is_flag=True, help="Forget what they said and what was learned of it.")
+@json_option
+def learned(email: str, active: bool | None, reset: bool, as_json: bool) -> None:
+    """Show what "more like this" and "less like this" have taught of a person.
+
+    \b
+    Example:  digestd subscribers learned ada@example.org --reset
+    """
+    with rounds(sync=True) as (made, _):
+        one, now = made.store.subscribers.find(email), made.clock()
+        if active is not None:
+            made.store.leanings.switch(one.pk, now, active=active)
+        if reset:
+            made.store.leanings.reset(one.pk)
+        said = made.store.leanings.said(one.pk)
+        terms = said.leaning.faded(now) if said.leaning else ()
+        enabled = said.active and made.settings.matching.learning
+    if as_json:
+        words = {term.word: term.weight for term in terms}
+        tell_json({"email": one.subscriber.email, "on": enabled, "opinions": said.opinions, "words": words})
+        return
+    moves = "moves" if enabled else "does not move"
+    tell(f"{one.subscriber.email} said more or less of {said.opinions:,} papers, which {moves} the order of theirs")
+    table(("word", "weight"), ((term.word, f"{term.weight:+.2f}") for term in terms))
+
+
 @subscribers.command("export")
 def export() -> None:
     """Print everybody as JSON lines, which `import` reads."""

@@ -142,8 +142,9 @@ class Operator(Strict):
 
 
 class Matching(Strict):
-    """How papers are chosen: caps for profiles that set none, and what counts as the same work."""
+    """How papers are chosen: caps for profiles that set none, what counts as the same work, and who may move them."""
 
     max_papers: int = Field(20, ge=1, le=200)
     min_score: float = Field(0.0, ge=0, allow_inf_nan=False)
     near_duplicates: float = Field(0.6, ge=0.3, le=1)
+    learning: bool = True

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from digestd.match.learn import Moves, moved
 from digestd.match.rank import order
 from digestd.match.wanted import Wanted
 from digestd.model import Cadence, Entry, Place, Profile, StoredPaper, WeightedQuery
@@ -41,13 +42,18 @@ def select(
     profile: Profile,
     taken: set[int],
     near: Callable[[int], frozenset[int]] = lambda number: frozenset(),
+    moves: Callable[[int], Moves] | None = None,
 ) -> Selection:
     """Return a profile's papers, best first, capped, without those `taken`; adds what it places to `taken`.
 
     `taken` holds papers (by `pk`) that this subscriber was or is being told of already. `near` tells the near-copies
-    of a paper: those of a card are folded into it, however well they match, and take no place of their own.
+    of a paper: those of a card are folded into it, however well they match, and take no place of their own. `moves`
+    tells by what its reader's leaning moves a paper; where nothing was learned, there is none.
     """
-    ranked = sorted((one for one in found if one.stored.pk not in taken), key=_order)
+    fresh = (one for one in found if one.stored.pk not in taken)
+    if moves is not None:
+        fresh = (_moved(one, moves(one.stored.pk)) for one in fresh)
+    ranked = sorted(fresh, key=_order)
     cards: dict[int, list[Found]] = {}
     titles: list[Found] = []
     for one in ranked:
@@ -69,8 +75,12 @@ def select(
     return Selection(tuple(entries), len(ranked))
 
 
+def _moved(one: Found, by: Moves) -> Found:
+    return replace(one, standing=moved(one.standing, by), moved=by) if by else one
+
+
 def _entry(one: Found, place: Place) -> tuple[StoredPaper, Entry]:
-    return one.stored, Entry(one.stored.paper, one.match.queries, one.match.score, place, one.standing)
+    return one.stored, Entry(one.stored.paper, one.match.queries, one.match.score, place, one.standing, one.moved)
 
 
 def _order(one: Found) -> tuple[float, int, str, str]:

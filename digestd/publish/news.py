@@ -16,6 +16,7 @@ from functools import cached_property, lru_cache
 from digestd.match import rank
 from digestd.match.document import Document, analyse
 from digestd.match.fold import NEAR, near_copies
+from digestd.match.learn import Moves, Term, moves
 from digestd.match.query import parse_query
 from digestd.match.wanted import Wanted
 from digestd.match.window import Hits, Window
@@ -27,11 +28,12 @@ MAX_QUERIES = 200_000  # distinct queries whose places are kept; a day's take so
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A paper that a profile hit, and where it stands among the others (see `rank.standing`)."""
+    """A paper that a profile hit, where it stands among the others (see `rank.standing`), and what moved it there."""
 
     stored: StoredPaper
     match: Match
     standing: float
+    moved: Moves = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,11 @@ class News:
                 numbered[place][0]: frozenset(numbered[other][0] for other in others) for place, others in found.items()
             }
         return self._near.get(number, frozenset())
+
+    def moves(self, terms: Sequence[Term], number: int) -> Moves:
+        """Return by which of a reader's terms a paper is moved that somebody has looked at."""
+        stretch = next(stretch for stretch in self._stretches if stretch.papers and stretch.papers[0].pk <= number)
+        return moves(terms, stretch.documents[stretch.begin(number) - 1].keys)
 
     def documents(self, after: int) -> Iterator[tuple[int, Document]]:
         """Yield the papers that arrived after `after`, by number, in order of arrival."""

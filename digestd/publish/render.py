@@ -131,7 +131,11 @@ class Renderer:
             by_web or by_mail,
             f"{by_web}/preferences" if by_web else "",
             f"{by_web}/editions/{edition.id}" if by_web else "",
+            f"{by_web}/editions/{edition.id}/tune" if by_web and self._is_tunable(edition) else "",
         ]
+
+    def _is_tunable(self, edition: Edition) -> bool:
+        return self._snapshot.sender.learning and any(section.entries for section in edition.sections)
 
     def _filled(
         self, edition: Edition, words: Sequence[str], shown: Sequence[_Shown], already: Sequence[Line]

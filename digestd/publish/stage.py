@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from digestd.match.fold import NEAR
+from digestd.match.learn import Term
 from digestd.model import Cadence, Edition, LeftOut, Reader, Section, Snapshot
 from digestd.publish.alerts import FEW, Warm
 from digestd.publish.compose import select, wanted
@@ -75,11 +77,14 @@ def publish(
     warm: Warm | None = None,
     rules: AlertRules = AT_ONCE,
     near: float = NEAR,
+    *,
+    learning: bool = True,
 ) -> PublishReport:
     """Compose and store every edition that is due. `progress` is told the subscribers of each batch.
 
     `stop` is asked before each batch; once it says yes, what is left stays due. `warm` is what an earlier call
-    has compiled of immediate profiles; papers whose abstracts overlap by `near` are near-copies.
+    has compiled of immediate profiles; papers whose abstracts overlap by `near` are near-copies; without `learning`
+    no order is moved by what readers wanted more and less of.
     """
     now = _kept(now)
     news = _news(store, now, near)
@@ -88,7 +93,7 @@ def publish(
     editions = papers = 0
     while not (stop and stop()) and (batch := store.editions.due(now, news.newest, BATCH)):
         idle, issues = _due(store, batch, news, now, rules)
-        composed = idle + _compose(store, news, issues, key, rules)
+        composed = idle + _compose(store, news, issues, key, rules, now if learning else None)
         kept = kept or store.editions.keep(snapshot)
         written = store.editions.save(composed, kept, now)
         editions += written.editions
@@ -101,7 +106,13 @@ def publish(
 
 
 def preview(
-    store: Store, subscriber: int, now: datetime, near: float = NEAR, rules: AlertRules = AT_ONCE
+    store: Store,
+    subscriber: int,
+    now: datetime,
+    near: float = NEAR,
+    rules: AlertRules = AT_ONCE,
+    *,
+    learning: bool = True,
 ) -> list[Edition]:
     """Return the next editions of a subscriber as the papers of now would make them. Changes nothing.
 
@@ -133,7 +144,7 @@ def preview(
             quiet_since=one.quiet_since,
             already=store.editions.revisions(one.already),
         )
-        for issue, one in zip(issues, _compose(store, news, issues, key, rules), strict=True)
+        for issue, one in zip(issues, _compose(store, news, issues, key, rules, now if learning else None), strict=True)
         if one.edition_id
     ]
 
@@ -224,13 +235,27 @@ def _grouped(person: DueSubscriber, opened: Iterable[_Open]) -> Iterator[_Issue]
     yield from sorted(issues, key=lambda issue: (issue.cadence is not Cadence.IMMEDIATE, issue.at))
 
 
-def _compose(store: Store, news: News, issues: Sequence[_Issue], key: bytes, rules: AlertRules) -> list[Composed]:
+def _compose(
+    store: Store,
+    news: News,
+    issues: Sequence[_Issue],
+    key: bytes,
+    rules: AlertRules,
+    learned_until: datetime | None,
+) -> list[Composed]:
     after = min((one.after for issue in issues for one in issue.opened), default=news.newest)
-    told = store.editions.announced(list({issue.person.pk for issue in issues}), after)
-    return [_composed(issue, told[issue.person.pk], news, key, rules) for issue in issues]
+    people = list({issue.person.pk for issue in issues})
+    told = store.editions.announced(people, after)
+    leanings = store.leanings.of(people) if learned_until else {}
+    terms = {pk: leaning.faded(learned_until) for pk, leaning in leanings.items() if learned_until}
+    return [
+        _composed(issue, told[issue.person.pk], news, key, rules, terms.get(issue.person.pk, ())) for issue in issues
+    ]
 
 
-def _composed(issue: _Issue, told: dict[int, Announced], news: News, key: bytes, rules: AlertRules) -> Composed:
+def _composed(
+    issue: _Issue, told: dict[int, Announced], news: News, key: bytes, rules: AlertRules, terms: Sequence[Term]
+) -> Composed:
     """Return an issue as composed; what it announces is added to `told`."""
     is_digest = issue.cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
     sections = []
@@ -241,7 +266,8 @@ def _composed(issue: _Issue, told: dict[int, Announced], news: News, key: bytes,
         alerted = _alerted(one, findings, told)
         left_out = findings.left_out(told, alerted) if is_digest else LeftOut()
         already |= alerted
-        chosen = select(findings.found, profile, set(told), news.near)
+        moves = partial(news.moves, terms) if terms and profile.learning else None
+        chosen = select(findings.found, profile, set(told), news.near, moves)
         told.update((paper.pk, Announced(paper.revision, issue.cadence, one.due.pk)) for paper, _ in chosen.entries)
         if chosen.entries or (is_digest and profile.send_empty):
             sections.append(

@@ -13,7 +13,7 @@ from jinja2 import nodes
 # In the order of their numbers: those of the edition, then those of each section.
 WORDS = (
     *("subject", "preheader", "date", "heading", "intro", "reason"),
-    *("unsubscribe_url", "preferences_url", "online_url", "already_more"),
+    *("unsubscribe_url", "preferences_url", "online_url", "tune_url", "already_more"),
 )
 SECTION_WORDS = ("name", "summary", "more")
 

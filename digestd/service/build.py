@@ -111,6 +111,7 @@ def sender(settings: Settings) -> Sender:
         reply_to=mail.reply_to or "",
         list_id=mail.list_id or f"digestd.{domain}",
         public_url=mail.public_url,
+        learning=settings.matching.learning,
     )
 
 

@@ -353,7 +353,8 @@ class Daemon:
         """Answer with these pages from now on, and with what the settings in use say of them."""
         settings = self._rounds.settings
         opening = build.opening(settings, self._snapshot, self._signed_up)
-        self._site.show(pages, opening, urlsplit(settings.mail.public_url).path)
+        path = urlsplit(settings.mail.public_url).path
+        self._site.show(pages, opening, path, learning=settings.matching.learning)
 
     async def _serve_web(self) -> None:
         """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""

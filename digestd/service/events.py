@@ -25,6 +25,7 @@ EVENTS = MappingProxyType(
         "profile-refused": "a mistake in the subscribers file; its last good version goes on",
         "published": "editions were composed",
         "reader-changed": "a reader changed what they follow, or when",
+        "reader-tuned": "a reader wanted more or less like a paper, took it back, or turned it off, on, or forgot it",
         "reader-chose": "a reader used the page of their subscription",
         "reader-confirmed": "somebody who signed up confirmed it",
         "reader-forgotten": "a reader had what is known of them removed",

@@ -107,7 +107,8 @@ class Rounds:
         snapshot = self.snapshot or build.checked_snapshot(self.settings)
         rules = build.alert_rules(self.settings)
         near = self.settings.matching.near_duplicates
-        return publish(self.store, snapshot, now, progress, stop, self.warm, rules, near)
+        learning = self.settings.matching.learning
+        return publish(self.store, snapshot, now, progress, stop, self.warm, rules, near, learning=learning)
 
     async def deliver(
         self, *, stop: asyncio.Event | None = None, told: Callable[[Claim, Outcome], None] | None = None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from digestd.match import rank
+from digestd.match import learn, rank
 from digestd.match.document import analyse
 from digestd.match.wanted import QueryReport, Report, explain
 from digestd.model import Cadence, Entry, Paper, Place, StoredPaper, SubscriberState
@@ -49,7 +49,10 @@ class ProfileView:
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """The whole answer. `entry`, `edition` and `ledger` are there for a paper that was put into an edition."""
+    """The whole answer. `entry`, `edition` and `ledger` are there for a paper that was put into an edition.
+
+    `moved` are the words by which the reader's leaning would move the paper now.
+    """
 
     subscriber: str
     state: SubscriberState
@@ -62,6 +65,7 @@ class Why:
     ledger: tuple[LedgerRow, ...]
     section: PlacedSection | None
     stored: StoredPaper
+    moved: learn.Moves
 
     @property
     def conclusion(self) -> str:
@@ -108,6 +112,8 @@ class Why:
             yield from (f"  left out by the exclusion {text}" for text in report.excluded_by)
             if report.score < report.min_score:
                 yield f"  below the profile's min_score of {report.min_score:g}"
+        if self.entry is None and self.moved:
+            yield f"\nFor this reader it would be moved {_moved(self.moved)}"
         if self.edition is not None:
             yield from self._standing()
             yield f"\nEdition {self.edition.edition_id[:12]} ({self.edition.issue}) is {self.edition.state}"
@@ -126,9 +132,11 @@ class Why:
                 rare = rank.rarity(hits, looked)
                 yield f"  {query.query}: {query.score:.2f} × rarity {rare:.2f}, it hits {hits} of {looked} papers"
         yield f"  all × {rank.merit(replace(self.stored, paper=self.entry.paper)):.2f} for votes and freshness"
+        if self.entry.moved:
+            yield f"  moved {_moved(self.entry.moved)}"
 
 
-def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetime) -> Why:
+def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetime, *, learning: bool = True) -> Why:
     """Return why a paper was, or was not, sent to a person, as things stand at `now`."""
     document = analyse(paper.paper)
     first = store.papers.first_since(now - FIRST_LOOK)
@@ -140,6 +148,7 @@ def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetim
         then = store.sections.after(due.pk, due.cadence, paper.ingested_at)
         views.append(ProfileView(due.profile.name, due.cadence, looked, too_old, report, then))
     announced = store.editions.announcement(person.pk, paper.pk)
+    leaning = store.leanings.of([person.pk]).get(person.pk) if learning else None
     row, ledger = store.outbox.row(str(announced[0])) if announced else (None, [])
     return Why(
         subscriber=person.subscriber.email,
@@ -153,11 +162,16 @@ def why(store: Store, person: StoredSubscriber, paper: StoredPaper, now: datetim
         ledger=tuple(ledger),
         section=store.sections.of(person.pk, paper.pk),
         stored=paper,
+        moved=learn.moves(leaning.faded(now), document.keys) if leaning else (),
     )
 
 
 def _cadence(issue: str) -> Cadence:
     return Cadence(issue.partition(":")[0])
+
+
+def _moved(by: learn.Moves) -> str:
+    return f"{learn.told(by)}: × {2 ** learn.lean(by):.2f}"
 
 
 def _query(query: QueryReport) -> str:

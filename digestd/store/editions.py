@@ -199,7 +199,8 @@ def _queries(text: str) -> tuple[str, ...]:
 
 
 def _entry(paper: Paper, row: sqlite3.Row) -> Entry:
-    return Entry(paper, _queries(row["queries"]), row["score"], _PLACES[row["place"]], row["standing"])
+    moved = tuple((word, weight) for word, weight in json.loads(row["moved"])) if row["moved"] else ()
+    return Entry(paper, _queries(row["queries"]), row["score"], _PLACES[row["place"]], row["standing"], moved)
 
 
 def letter_content(letter: Letter) -> str:

@@ -10,6 +10,7 @@ from digestd.store.disk import Disk
 from digestd.store.editions import SqliteEditions
 from digestd.store.guard import refuse_what_is_not_whole, was_left_behind
 from digestd.store.history import SqliteHistory
+from digestd.store.leanings import SqliteLeanings
 from digestd.store.notices import SqliteNotices
 from digestd.store.outbox import SqliteOutbox
 from digestd.store.papers import SqlitePapers
@@ -42,6 +43,7 @@ class SqliteStore:
         self.alerts = SqliteAlerts(self._connections)
         self.sections = SqliteSections(self._connections)
         self.history = SqliteHistory(self._connections)
+        self.leanings = SqliteLeanings(self._connections)
         self.outbox = SqliteOutbox(self._connections)
         self.readers = SqliteReaders(self._connections, self.subscribers)
         self.sources = SqliteSources(self._connections)

@@ -50,7 +50,7 @@ class SqliteReaders:
         return int(row["pk"])
 
     def export(self, subscriber: int) -> Mapping[str, Any]:
-        parts = ("profiles", "editions", "papers", "attempts", "signups")
+        parts = ("profiles", "editions", "papers", "attempts", "signups", "opinions", "leanings")
         with self._connections.read() as connection:
             person = connection.execute(self._sql["person"], {"subscriber": subscriber}).fetchone()
             if person is None:
@@ -68,7 +68,17 @@ class SqliteReaders:
                 connection.execute(self._sql["write_ledger"], {**values, **dict(row)})
             specs = [row["spec"] for row in connection.execute(self._sql["specs"], values)]
             values["spec"] = self._subscribers.put_spec(connection, _NOTHING)
-            for what in ("progress", "profiles", "sections", "queries", "signups", "editions", "person"):
+            for what in (
+                "progress",
+                "profiles",
+                "sections",
+                "queries",
+                "signups",
+                "opinions",
+                "leanings",
+                "editions",
+                "person",
+            ):
                 connection.execute(self._sql[f"forget_{what}"], values)
             connection.execute(self._sql["drop_specs"], {"specs": json.dumps(specs)})
 
@@ -82,7 +92,7 @@ def _shown(row: sqlite3.Row) -> dict[str, Any]:
         value = row[name]
         if name == "at" or name.endswith(("_at", "_until")):
             value = from_ms(value).isoformat() if value is not None else None
-        elif name in ("content", "letter", "queries") and value is not None:
+        elif name in ("content", "letter", "queries", "terms") and value is not None:
             value = json.loads(value)
         shown[name] = value
     return shown

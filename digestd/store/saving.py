@@ -138,4 +138,5 @@ def _entries(edition: int, one: Composed) -> Iterator[Values]:
             "score": entry.score,
             "standing": entry.standing,
             "queries": _queries(entry.queries),
+            "moved": _encoded(entry.moved) if entry.moved else "",
         }

@@ -43,6 +43,7 @@ def spec_of(profile: Profile) -> str:
         "max_papers": profile.max_papers,
         "min_score": profile.min_score,
         "send_empty": profile.send_empty,
+        "learning": profile.learning,
     }
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
@@ -62,6 +63,7 @@ def profile_of(name: str, spec: str) -> Profile:
         max_papers=content["max_papers"],
         min_score=content["min_score"],
         send_empty=content["send_empty"],
+        learning=content.get("learning", True),
     )
 
 

@@ -60,6 +60,7 @@ class ProfileEntry(Strict):
     max_papers: int | None = Field(None, ge=1, le=200)
     min_score: float | None = Field(None, ge=0, allow_inf_nan=False)
     send_empty: bool = False
+    learning: bool = True
 
     @field_validator("queries", mode="before")
     @classmethod
@@ -257,6 +258,7 @@ class _Reader:
             max_papers=entry.max_papers or self._settings.matching.max_papers,
             min_score=self._settings.matching.min_score if entry.min_score is None else entry.min_score,
             send_empty=entry.send_empty,
+            learning=entry.learning,
         )
 
     def _checked(self, model: type[Model], file: Path, places: Places, here: Location, raw: Any) -> Model:

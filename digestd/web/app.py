@@ -37,6 +37,8 @@ from digestd.web.signup import Opening, Signing
 from digestd.web.signup_pages import SignupPages
 from digestd.web.subscription import Subscriptions
 from digestd.web.threads import StoreThreads
+from digestd.web.tune import Tuning
+from digestd.web.tune_pages import TunePages
 
 STORE_SECONDS = 10.0  # mail programs do not wait much longer for a one-click POST
 HEALTH_SECONDS = 2.0
@@ -58,18 +60,21 @@ class Site:
         self._probes = probes
         self._app: ASGIApp
 
-    def show(self, renderer: Renderer, opening: Opening | None = None, root_path: str = "") -> None:
+    def show(
+        self, renderer: Renderer, opening: Opening | None = None, root_path: str = "", *, learning: bool = True
+    ) -> None:
         """Answer with these templates from now on; what is being answered goes on as it began.
 
         `root_path` is the path of `mail.public_url` (`/papers`), for a proxy that hands it on; one that takes it
-        away needs nothing. Without an `opening` nobody can sign up.
+        away needs nothing. Without an `opening` nobody can sign up, without `learning` nobody say "more like this".
         """
         pages = _Pages(self._rooms, renderer)
         app = Starlette(
             routes=[
                 *self._probes,
                 *(pages.signups(opening).routes() if opening else ()),
-                *pages.own().routes(),
+                *pages.own(learning=learning).routes(),
+                *(pages.tuning().routes() if learning else ()),
                 Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
                 Route("/healthz", pages.health, methods=["GET"]),
             ],
@@ -88,11 +93,11 @@ class Site:
 
 def application(
     store: Store, clock: Callable[[], datetime], root_path: str = "", *, opening: Opening | None = None,
-    templates: Mapping[str, str] | None = None, probes: Sequence[Route] = (),
+    templates: Mapping[str, str] | None = None, probes: Sequence[Route] = (), learning: bool = True,
 ) -> Site:  # fmt: skip
     """Return the site over a store with templates, digestd's own unless given. Raises TemplateError."""
     site = Site(store, clock, probes)
-    site.show(Renderer(web_templates(None) if templates is None else templates), opening, root_path)
+    site.show(Renderer(web_templates(None) if templates is None else templates), opening, root_path, learning=learning)
     return site
 
 
@@ -129,10 +134,17 @@ class _Pages:
         signing = Signing(self._store, self._clock, opening, self._sample)
         return SignupPages(signing, self._sample, opening, self._renderer, self._threads, self._not_found)
 
-    def own(self) -> OwnPages:
+    def tuning(self) -> TunePages:
+        """Return the pages on which readers say what they want more and less of."""
+        tuning = Tuning(self._store, self._clock, self._subscriptions)
+        return TunePages(tuning, self._renderer, self._threads, self._not_found)
+
+    def own(self, *, learning: bool) -> OwnPages:
         """Return the pages of each reader below the one that their mails lead to."""
         own = Own(self._store, self._clock, self._subscriptions)
-        return OwnPages(own, self._sample, self._subscriptions, self._renderer, self._threads, self._not_found)
+        return OwnPages(
+            own, self._sample, self._subscriptions, self._renderer, self._threads, self._not_found, learning=learning
+        )
 
     async def reader(self, request: Request) -> Response:
         """Answer for a reader's own page. One route for all its methods, so that a 405 can name them."""

@@ -49,6 +49,8 @@ class OwnPages:
         renderer: Renderer,
         threads: StoreThreads,
         not_found: Callable[[float], Awaitable[Response]],
+        *,
+        learning: bool,
     ) -> None:
         self._own = own
         self._sample = sample
@@ -56,6 +58,7 @@ class OwnPages:
         self._renderer = renderer
         self._threads = threads
         self._not_found = not_found
+        self._learning = learning
 
     def routes(self) -> list[BaseRoute]:
         """Return the routes of these pages."""
@@ -149,6 +152,7 @@ class OwnPages:
             days=DAYS,
             weekdays=wording.WEEKDAYS,
             history=[wording.past(one) for one in known.history],
+            learning=self._learning,
         )
 
     def _found(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:

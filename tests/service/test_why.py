@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from support.store_room import EVERY_DAY, MONDAY, StoreRoom, at, opened, profile, work
 
+from digestd.match.learn import Wish, learned
 from digestd.model import Cadence, OutboxState, Paper, SubscriberState
 from digestd.publish.compose import MAX_TITLES
 from digestd.service.why import Why, why
@@ -124,6 +125,23 @@ def test_why_tells_what_the_place_in_the_edition_went_by(room: StoreRoom) -> Non
         "  robot: 2.00 × rarity 1.60, it hits 1 of 10 papers",
         "  all × 1.30 for votes and freshness",
     ]
+
+
+def test_why_tells_which_words_moved_a_paper_and_would_move_one(room: StoreRoom) -> None:
+    room.ingest([work(1, "agent zebras")])
+    reader = room.subscribe(ADA, DAILY)
+    room.publish()
+    room.store.leanings.say(reader, 1, 0, Wish.MORE, MONDAY, learned, 200)
+    room.ingest([work(2, "agent")], MONDAY)
+    lines = list(_ask(room, 2).sentences())
+    assert lines[-1] == "\nFor this reader it would be moved up by agent +0.28: × 1.22"
+    room.publish(at(24))
+    lines = list(_ask(room, 2, at(24)).sentences())
+    assert "  moved up by agent +0.28: × 1.21" in lines
+    assert "\nIt stood there by 2.43 (docs/matching.md)" in lines
+    assert not any("moved" in line for line in _ask(room).sentences())
+    (paper,) = room.store.papers.find(work(2).id)
+    assert why(room.store, room.store.subscribers.find(ADA), paper, at(24), learning=False).moved == ()
 
 
 def test_why_without_a_profile_says_so(room: StoreRoom) -> None:

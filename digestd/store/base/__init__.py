@@ -21,6 +21,7 @@ from digestd.store.base.editions import (
     Saved,
 )
 from digestd.store.base.history import Files, History
+from digestd.store.base.leanings import Leanings, Said
 from digestd.store.base.notices import Notices
 from digestd.store.base.outbox import Claim, LedgerRow, Outbox, OutboxRow, Transition
 from digestd.store.base.papers import Counts, DigestFile, Gathered, Papers
@@ -46,6 +47,7 @@ __all__ = [
     "Files",
     "Gathered",
     "History",
+    "Leanings",
     "LedgerRow",
     "Limits",
     "Notices",
@@ -56,6 +58,7 @@ __all__ = [
     "PlacedSection",
     "Readers",
     "Roster",
+    "Said",
     "Saved",
     "Sections",
     "Signup",
@@ -93,6 +96,10 @@ class Store(Protocol):
     @property
     def sections(self) -> Sections:
         """The parts of editions."""
+
+    @property
+    def leanings(self) -> Leanings:
+        """What readers wanted more and less of."""
 
     @property
     def outbox(self) -> Outbox:

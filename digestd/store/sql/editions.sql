@@ -89,8 +89,9 @@ VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched, :looked, 
         :below, :excluded, :alerted, :elsewhere)
 
 -- name: insert_entry
-INSERT INTO edition_paper (subscriber, paper, edition, profile, position, revision, place, score, standing, queries)
-VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :score, :standing, :queries)
+INSERT INTO edition_paper
+    (subscriber, paper, edition, profile, position, revision, place, score, standing, queries, moved)
+VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :score, :standing, :queries, :moved)
 
 -- name: insert_outbox
 INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
@@ -106,7 +107,7 @@ WHERE edition IN (SELECT value FROM json_each(:pks))
 ORDER BY edition, position
 
 -- name: entries
-SELECT e.edition, e.profile, e.place, e.score, e.standing, e.queries, e.revision AS pk
+SELECT e.edition, e.profile, e.place, e.score, e.standing, e.queries, e.moved, e.revision AS pk
 FROM edition_paper AS e
 WHERE e.edition IN (SELECT value FROM json_each(:pks))
 ORDER BY e.edition, e.position
@@ -118,7 +119,7 @@ FROM revision AS r JOIN paper AS p ON p.pk = r.paper
 WHERE r.pk IN (SELECT value FROM json_each(:pks))
 
 -- name: announcement
-SELECT e.edition, e.place, e.score, e.standing, e.queries, e.revision
+SELECT e.edition, e.place, e.score, e.standing, e.queries, e.moved, e.revision
 FROM edition_paper AS e
 WHERE e.subscriber = :subscriber
 AND e.paper IN (SELECT :paper UNION ALL SELECT pk FROM paper WHERE same_as = :paper)

@@ -54,7 +54,21 @@ UPDATE edition_profile SET name = '', spec = :spec
 WHERE edition IN (SELECT pk FROM edition WHERE subscriber = :subscriber)
 
 -- name: forget_queries
-UPDATE edition_paper SET queries = '[]' WHERE subscriber = :subscriber
+UPDATE edition_paper SET queries = '[]', moved = '' WHERE subscriber = :subscriber
+
+-- name: opinions
+SELECT r.id AS paper, r.title, o.wish, o.said_at
+FROM opinion AS o JOIN paper AS p ON p.pk = o.paper JOIN revision AS r ON r.pk = p.revision
+WHERE o.subscriber = :subscriber ORDER BY o.said_at, o.paper
+
+-- name: leanings
+SELECT active, terms, learned_at FROM leaning WHERE subscriber = :subscriber
+
+-- name: forget_opinions
+DELETE FROM opinion WHERE subscriber = :subscriber
+
+-- name: forget_leanings
+DELETE FROM leaning WHERE subscriber = :subscriber
 
 -- name: forget_signups
 UPDATE signup SET mailbox = '', domain = '', network = '', name = '', spec = :spec WHERE subscriber = :subscriber

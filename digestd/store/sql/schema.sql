@@ -200,9 +200,27 @@ CREATE TABLE edition_paper (
     score      REAL NOT NULL,
     standing   REAL NOT NULL,
     queries    TEXT NOT NULL,  -- JSON array of the query texts that hit
+    moved      TEXT NOT NULL DEFAULT '',  -- JSON: the words that moved it, each with its weight; mostly none
     PRIMARY KEY (subscriber, paper)  -- never a paper twice for one subscriber
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX edition_paper_edition ON edition_paper (edition, position);
+
+-- What a reader said of a paper that they were sent: more like it, or less.
+CREATE TABLE opinion (
+    subscriber INTEGER NOT NULL REFERENCES subscriber,
+    paper      INTEGER NOT NULL REFERENCES paper,
+    wish       INTEGER NOT NULL CHECK (wish IN (-1, 1)),
+    said_at    INTEGER NOT NULL,
+    PRIMARY KEY (subscriber, paper)  -- one opinion, however often it is said
+) STRICT, WITHOUT ROWID;
+
+-- What all opinions of a reader come to, made anew with each; and whether it may move the order of their papers.
+CREATE TABLE leaning (
+    subscriber INTEGER PRIMARY KEY REFERENCES subscriber,
+    active     INTEGER NOT NULL DEFAULT 1 CHECK (active IN (0, 1)),
+    terms      TEXT NOT NULL DEFAULT '[]',  -- JSON array: key, word and weight of each
+    learned_at INTEGER NOT NULL
+) STRICT;
 
 -- What was asked for on the subscribe page. It becomes a profile when the owner of the address says so, once.
 CREATE TABLE signup (
