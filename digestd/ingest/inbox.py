@@ -10,10 +10,11 @@ import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
+from itertools import count
 from pathlib import Path
 
 from digestd.match.text import clean
@@ -72,18 +73,36 @@ def still(path: Path, seen: os.stat_result) -> None:
         raise Changed
 
 
-def archive(path: Path, folder: Path, day: date, seen: os.stat_result) -> Path:
-    """Move an ingested file into the archive's folder of that day. Returns where it stands now.
+def archive(
+    files: Iterable[tuple[Path, os.stat_result]], folder: Path, day: date
+) -> list[tuple[Path, OSError | Changed]]:
+    """Move ingested files, each as it was seen, into the archive's folder of that day.
 
-    Raises Changed, and leaves everything as it is, when by now another file has the name.
+    Returns those that could not be moved, and stay, with what kept them: Changed where by now another file has the
+    name. Each folder is synced once for all: first the new names are made durable, then the old ones are removed.
     """
+    failed: list[tuple[Path, OSError | Changed]] = []
+    linked: list[tuple[Path, Path, os.stat_result]] = []
     folder = folder / day.isoformat()
-    _make(folder)
-    while True:
-        target = _free(folder, path.name)
-        with suppress(FileExistsError):  # another process took the name: try the next one
-            _move(path, target, seen)
-            return target
+    for path, seen in files:
+        try:
+            if not linked:
+                _make(folder)
+            linked.append((path, _linked(path, folder, seen), seen))
+        except (OSError, Changed) as error:
+            failed.append((path, error))
+    if linked:
+        sync_folder(folder)
+    left = set()
+    for path, target, seen in linked:
+        try:
+            _leave(path, target, seen)
+            left.add(path.parent)
+        except (OSError, Changed) as error:
+            failed.append((path, error))
+    for place in left:
+        sync_folder(place)
+    return failed
 
 
 def quarantine(path: Path, folder: Path, reason: str, seen: os.stat_result) -> Path:
@@ -143,10 +162,15 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def beside(folder: Path, name: str, ending: str) -> Path:
-    """Return a free path in a folder, which is made where it is missing: the name and the ending put behind it."""
+def put_beside(folder: Path, name: str, ending: str, text: str) -> None:
+    """Write a text durably into a folder, under a name with an ending behind it: once, however often it is tried."""
     _make(folder)
-    return _free(folder, name, ending)
+    for target in _names(folder, name, ending):
+        if not os.path.lexists(target):
+            write_durably(target, text)
+            return
+        if _says(target, text):
+            return
 
 
 def shown(name: str | Path) -> str:
@@ -157,10 +181,19 @@ def shown(name: str | Path) -> str:
 def _explained(path: Path, folder: Path, reason: str) -> tuple[Path, Path]:
     """Write why a file is refused. Returns where it goes, and the note."""
     _make(folder)
-    target = _free(folder, path.name)
-    note = target.with_name(target.name + ".reason")
-    write_durably(note, f"{shown(path.name)}: {reason}\n")
-    return target, note
+    text = f"{shown(path.name)}: {reason}\n"
+    for target in _names(folder, path.name):
+        note = target.with_name(target.name + REASON)
+        if os.path.lexists(target) or (os.path.lexists(note) and not _says(note, text)):
+            continue
+        if not os.path.lexists(note):  # else a try that broke off has written it
+            write_durably(note, text)
+        return target, note
+    raise AssertionError("names have no end")
+
+
+def _says(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_bytes() == text.encode("utf-8", errors="backslashreplace")
 
 
 def _make(folder: Path) -> None:
@@ -172,6 +205,27 @@ def _make(folder: Path) -> None:
 
 
 def _move(path: Path, target: Path, seen: os.stat_result) -> None:
+    """Move one file to a name that nothing stands at. Raises FileExistsError where by now something does."""
+    _link(path, target, seen)
+    sync_folder(target.parent)
+    _leave(path, target, seen)
+    sync_folder(path.parent)
+
+
+def _linked(path: Path, folder: Path, seen: os.stat_result) -> Path:
+    """Give a file a free name in a folder, beside the one it has. Returns where it stands there."""
+    same = folder / path.name
+    with suppress(OSError):
+        if os.path.samestat(same.lstat(), seen):  # a crash came between the new name and the removal of the old one
+            return same
+    while True:
+        target = _free(folder, path.name)
+        with suppress(FileExistsError):  # another process took the name: try the next one
+            _link(path, target, seen)
+            return target
+
+
+def _link(path: Path, target: Path, seen: os.stat_result) -> None:
     still(path, seen)
     try:
         os.link(path, target, follow_symlinks=False)
@@ -181,14 +235,16 @@ def _move(path: Path, target: Path, seen: os.stat_result) -> None:
         if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS):
             raise
         _copy(path, target, seen)
-    sync_folder(target.parent)
+
+
+def _leave(path: Path, target: Path, seen: os.stat_result) -> None:
+    """Remove the old name of a file that has a new one, which is durable."""
     try:
         still(path, seen)  # what took the name meanwhile is not ingested: it stays
     except Changed:
         target.unlink(missing_ok=True)
         raise
     path.unlink()
-    sync_folder(path.parent)
 
 
 def _copy(path: Path, target: Path, seen: os.stat_result) -> None:
@@ -207,17 +263,21 @@ def _partial(target: Path) -> Path:
     return target.with_name(f".{target.name}.{os.getpid()}.tmp")
 
 
-def _free(folder: Path, name: str, ending: str = "") -> Path:
-    """Return a path in the folder that nothing stands at, with the name as far as it fits."""
+def _free(folder: Path, name: str) -> Path:
+    """Return a path in the folder that nothing stands at, and that no note explains."""
+    free = (one for one in _names(folder, name) if not os.path.lexists(one) and not os.path.lexists(f"{one}{REASON}"))
+    return next(free)
+
+
+def _names(folder: Path, name: str, ending: str = "") -> Iterator[Path]:
+    """Yield paths in the folder that a name may have there: as it is, as far as it fits, and numbered."""
     raw = os.fsencode(name)
     if len(raw) > MAX_NAME:  # not in the middle of a character: there are file systems that take only whole ones
         raw = raw[:MAX_NAME].decode("utf-8", errors="ignore").encode() or raw[:MAX_NAME]
     stem = os.fsdecode(raw)
-    target, number = folder / f"{stem}{ending}", 1
-    while os.path.lexists(target) or os.path.lexists(f"{target}.reason"):
-        number += 1
-        target = folder / f"{stem}.{number}{ending}"
-    return target
+    yield folder / f"{stem}{ending}"
+    for number in count(2):
+        yield folder / f"{stem}.{number}{ending}"
 
 
 def _version(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -1,7 +1,8 @@
-"""Ingest: one digest file, one transaction; a file that cannot be taken is put away with its reason.
+"""Ingest: a digest file is taken whole or not at all; one that cannot be taken is put away with its reason.
 
-A file is put into the archive only after its papers are committed. A crash between the two leaves it in the
-inbox, where its content is known by its hash and it is archived without being counted again.
+Small files share a transaction and what is synced to the disk. A file is put into the archive only after its papers
+are committed. A crash between the two leaves it in the inbox, where its content is known by its hash and it is
+archived without being counted again.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from io import BufferedReader
 from pathlib import Path
@@ -23,18 +24,19 @@ from digestd.ingest.inbox import (
     Arrival,
     Changed,
     archive,
-    beside,
+    put_beside,
     quarantine,
     quarantine_copy,
     scan,
     shown,
     still,
-    write_durably,
 )
 from digestd.model import BadRecord, Paper
-from digestd.store.base import Counts, DigestFile, Papers
+from digestd.store.base import DigestFile, Gathered, Papers
 
 UNREADABLE = frozenset({errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENXIO, errno.ENOTDIR, errno.ENAMETOOLONG})
+TOGETHER = 200  # files that are committed and put away together: what is synced to the disk is synced once for them
+HEAVY = 4_000_000  # bytes of files that are enough for one commit
 KEPT_BAD_RECORDS = 1_000  # named one by one; a file with more is counted, not listed
 
 
@@ -69,6 +71,23 @@ class FileReport:
     repairs: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A file that was read: its papers wait to be added, where its report does not say everything already."""
+
+    report: FileReport
+    arrival: Arrival | None = None
+    gathered: Gathered | None = None
+
+    @property
+    def size(self) -> int:
+        return self.gathered.file.size if self.gathered else 0
+
+    def close(self) -> None:
+        if self.gathered:
+            self.gathered.spool.close()
+
+
 def read_file(
     path: Path, max_bytes: int, name: str | None = None, repairs: list[str] | None = None
 ) -> Iterator[Paper | BadRecord]:
@@ -88,13 +107,15 @@ def read_file(
 def ingest_file(papers: Papers, path: Path, max_bytes: int, now: datetime, name: str | None = None) -> FileReport:
     """Ingest one file where it stands, and leave it there. Raises nothing for a bad file: it is `refused`."""
     try:
-        return _ingest(papers, path, max_bytes, now, name)
+        reading = _read(papers, path, max_bytes, name)
     except FileRefused as error:
         return FileReport(shown(path), refused=str(error))
     except FileNotFoundError:
         return FileReport(shown(path), refused="no such file")
     except Changed:
         return FileReport(shown(path), refused="it changed while it was read")
+    (report,) = _added(papers, [reading], now)
+    return report
 
 
 def ingest_given(papers: Papers, path: Path, folders: Folders, now: datetime, name: str | None = None) -> FileReport:
@@ -117,68 +138,120 @@ def ingest_inbox(
 ) -> Iterator[FileReport]:
     """Ingest what lies in the inbox and put each file away, yielding a report for each.
 
-    A file that changed within `settle_seconds` is waited for with `wait`; without that it is left for the next time,
-    and `left` is told in how many seconds it may be taken. A file that cannot be put away stays, and keeps no other
-    from being ingested: the first OSError is raised at the end.
+    Small files are taken many at a time. A file that changed within `settle_seconds` is waited for with `wait`;
+    without that it is left for the next time, and `left` is told in how many seconds it may be taken. A file that
+    cannot be put away stays, and keeps no other from being ingested: the first OSError is raised at the end.
     """
-    trouble: OSError | None = None
-    for arrival in scan(folders.inbox):
-        unrest = 0.0 if arrival.refused else arrival.unrest(folders.settle_seconds, time.time())
-        if unrest and wait is None:
-            if left is not None:
-                left(unrest)
-            continue
-        if unrest and wait is not None:
-            wait(unrest)
-        report = None
-        try:
-            report = _taken(papers, arrival, folders, clock())
-            if report is not None:
-                _put_away(arrival, report, folders, clock().date())
-        except Changed:
-            pass  # another file has the name by now: it is for the next time
-        except OSError as error:
-            if os.path.lexists(arrival.path):  # else somebody took it away
-                trouble = trouble or error
-        if report is not None:
-            yield report
-    if trouble is not None:
-        raise trouble
+    troubles: list[OSError] = []
+    held: list[_Reading] = []
+    weight = 0
+    try:
+        for arrival in scan(folders.inbox):
+            unrest = 0.0 if arrival.refused else arrival.unrest(folders.settle_seconds, time.time())
+            if unrest and wait is None:
+                if left is not None:
+                    left(unrest)
+                continue
+            if unrest and wait is not None:
+                wait(unrest)
+            try:
+                taken = _taken(papers, arrival, folders)
+            except OSError as error:
+                if os.path.lexists(arrival.path):  # else somebody took it away
+                    troubles.append(error)
+                continue
+            if taken is None:
+                continue
+            held.append(taken)
+            weight += taken.size
+            if len(held) >= TOGETHER or weight >= HEAVY:
+                yield from _settled(papers, held, folders, clock(), troubles)
+                held.clear()
+                weight = 0
+        yield from _settled(papers, held, folders, clock(), troubles)
+    finally:
+        for one in held:
+            one.close()
+    if troubles:
+        raise troubles[0]
 
 
-def _taken(papers: Papers, arrival: Arrival, folders: Folders, now: datetime) -> FileReport | None:
-    """Ingest what arrived, or say why it is refused; None for a file that is still being written, or gone."""
+def _taken(papers: Papers, arrival: Arrival, folders: Folders) -> _Reading | None:
+    """Read what arrived, or say why it is refused; None for a file that is still being written, or gone."""
     name = shown(arrival.path.name)
     try:
         still(arrival.path, arrival.status)
         if arrival.refused:
-            return FileReport(name, refused=arrival.refused)
+            return _Reading(FileReport(name, refused=arrival.refused), arrival)
         try:
-            return replace(_ingest(papers, arrival.path, folders.max_bytes, now, None, arrival.status), file=name)
+            reading = _read(papers, arrival.path, folders.max_bytes, None, arrival.status)
         except FileRefused as error:
             still(arrival.path, arrival.status)  # half a file is not to be blamed while the other half arrives
-            return FileReport(name, refused=str(error))
+            return _Reading(FileReport(name, refused=str(error)), arrival)
+        return replace(reading, report=replace(reading.report, file=name), arrival=arrival)
     except (Changed, FileNotFoundError):
         return None
 
 
-def _put_away(arrival: Arrival, report: FileReport, folders: Folders, day: date) -> None:
-    """Move a file out of the inbox to where its report says. Its bad records are listed before it goes."""
-    if report.refused:
-        quarantine(arrival.path, folders.quarantine, report.refused, arrival.status)
-        return
-    if report.bad:
-        listing = beside(folders.quarantine, arrival.path.name, ".bad-records")
-        named = "".join(f"line {bad.line}: {bad.reason}: {bad.excerpt}\n" for bad in report.bad_records)
-        more = report.bad - len(report.bad_records)
-        write_durably(listing, named + (f"and {more} more\n" if more else ""))
-    archive(arrival.path, folders.archive, day, arrival.status)
+def _settled(
+    papers: Papers, held: Sequence[_Reading], folders: Folders, now: datetime, troubles: list[OSError]
+) -> Iterator[FileReport]:
+    """Add the papers of files that were read, put the files away, and yield what became of each.
+
+    What keeps a file from being put away is added to `troubles`.
+    """
+    failed: list[tuple[Path, OSError | Changed]] = []
+    for one in held:
+        if one.report.bad and one.arrival:
+            try:  # before its content counts as known, or a crash could leave them unsaid
+                _list_bad_records(one.report, folders.quarantine, one.arrival.path.name)
+            except OSError as error:
+                failed.append((one.arrival.path, error))
+    reports = _added(papers, held, now)
+    leaving: list[Arrival] = []
+    stay = {path for path, _ in failed}
+    for one, report in zip(held, reports, strict=True):
+        if one.arrival is None or one.arrival.path in stay:
+            continue
+        try:
+            if report.refused:
+                quarantine(one.arrival.path, folders.quarantine, report.refused, one.arrival.status)
+            else:
+                leaving.append(one.arrival)
+        except (OSError, Changed) as error:
+            failed.append((one.arrival.path, error))
+    failed += archive([(one.path, one.status) for one in leaving], folders.archive, now.date())
+    # A file that is gone is nobody's trouble, and another that has its name is for the next time.
+    troubles += [why for path, why in failed if isinstance(why, OSError) and os.path.lexists(path)]
+    yield from reports
 
 
-def _ingest(
-    papers: Papers, path: Path, max_bytes: int, now: datetime, name: str | None, seen: os.stat_result | None = None
-) -> FileReport:
-    """Take the papers of a file, all or none. With `seen` that very file is meant: no link is followed to another."""
+def _list_bad_records(report: FileReport, folder: Path, name: str) -> None:
+    named = "".join(f"line {bad.line}: {bad.reason}: {bad.excerpt}\n" for bad in report.bad_records)
+    more = report.bad - len(report.bad_records)
+    put_beside(folder, name, ".bad-records", named + (f"and {more} more\n" if more else ""))
+
+
+def _added(papers: Papers, readings: Sequence[_Reading], now: datetime) -> list[FileReport]:
+    """Add what was read, all or none, and return what became of each file."""
+    gathered = [one.gathered for one in readings if one.gathered]
+    try:
+        counts = iter(papers.add(gathered, now) if gathered else ())
+    finally:
+        for one in readings:
+            one.close()
+    reports = []
+    for one in readings:
+        report = one.report
+        if one.gathered:
+            count = next(counts)
+            report = replace(report, **asdict(count)) if count else FileReport(report.file, repeated=True)
+        reports.append(report)
+    return reports
+
+
+def _read(papers: Papers, path: Path, max_bytes: int, name: str | None, seen: os.stat_result | None = None) -> _Reading:
+    """Read a file to its end. With `seen` that very file is meant: no link is followed to another."""
     bad: list[BadRecord] = []
     count = 0
 
@@ -201,24 +274,13 @@ def _ingest(
     with _opened(path, max_bytes, follow=seen is None) as (file, status):
         sha256, size = reading.fingerprint(file)
         if papers.ingested(sha256):
-            return FileReport(shown(path), repeated=True)
+            return _Reading(FileReport(shown(path), repeated=True))
         text = reading.Text(file, max_bytes)
         kind = formats.chosen(text.head, name)
         described = DigestFile(shown(path.name), kind.NAME, size, sha256)
-        records = kind.parse(text.lines(), _modified(status))
-        counts: Counts | None = papers.add_file(described, good(records), lambda: count, now)
-        if counts is None:
-            return FileReport(shown(path), repeated=True)
-    return FileReport(
-        shown(path),
-        counts.papers,
-        counts.new,
-        counts.revised,
-        counts.duplicate,
-        bad=count,
-        bad_records=tuple(bad),
-        repairs=tuple(text.repairs),
-    )
+        gathered = papers.gather(described, good(kind.parse(text.lines(), _modified(status))), lambda: count)
+        report = FileReport(shown(path), bad=count, bad_records=tuple(bad), repairs=tuple(text.repairs))
+        return _Reading(report, None, gathered)
 
 
 @contextmanager

@@ -113,14 +113,14 @@ def test_inbox_young_file_waits_until_it_rests(world: World) -> None:
 
 def test_inbox_file_that_changes_while_it_is_read_is_left(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     path = drop(world, "a.jsonl", papers("One"))
-    real = world.store.papers.add_file
+    real = world.store.papers.gather
 
     def slow(*arguments: object) -> object:
         with path.open("a") as file:
             file.write(papers("Two"))
         return real(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.store.papers, "add_file", slow)
+    monkeypatch.setattr(world.store.papers, "gather", slow)
     assert ingest(world) == []
     assert world.store.papers.newest() == 0
     monkeypatch.undo()

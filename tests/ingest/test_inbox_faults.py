@@ -24,14 +24,14 @@ BAD = "no known format\n"
 
 def during_the_commit(world: World, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """Let `act` happen after a file's papers were committed and before the file is put away."""
-    real = world.store.papers.add_file
+    real = world.store.papers.add
 
-    def add_file(*arguments: object) -> object:
+    def add(*arguments: object) -> object:
         counts = real(*arguments)  # type: ignore[arg-type]
         act()
         return counts
 
-    monkeypatch.setattr(world.store.papers, "add_file", add_file)
+    monkeypatch.setattr(world.store.papers, "add", add)
 
 
 def failing(real: Callable[..., object], code: int, times: int = 99) -> Callable[..., object]:
@@ -99,8 +99,8 @@ def test_file_that_takes_the_name_between_link_and_removal_stays(
         other.replace(path)
 
     monkeypatch.setattr(inbox.os, "link", link)
-    with pytest.raises(Changed):
-        archive(path, tmp_path / "archive", date(2026, 11, 23), seen)
+    [(failed, why)] = archive([(path, seen)], tmp_path / "archive", date(2026, 11, 23))
+    assert (failed, type(why)) == (path, Changed)
     assert path.read_text() == papers("Two")
     assert names(tmp_path / "archive") == []
 
@@ -135,7 +135,7 @@ def test_link_that_takes_the_place_of_a_file_is_never_followed(
     monkeypatch.setattr(stage, "still", lambda *_: None)
     status = secret.stat()
     with pytest.raises(FileRefused, match="too many levels of symbolic links"):
-        stage._ingest(world.store.papers, path, 10**6, world.now, None, status)
+        stage._read(world.store.papers, path, 10**6, None, status)
     assert world.store.papers.newest() == 0
 
 

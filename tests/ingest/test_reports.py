@@ -9,7 +9,7 @@ import pytest
 from support.inbox_room import drop, ingest, names
 from support.world import World, papers
 
-from digestd.ingest.inbox import beside, shown, write_durably
+from digestd.ingest.inbox import put_beside, shown, write_durably
 from digestd.ingest.stage import KEPT_BAD_RECORDS, ingest_file, ingest_given, read_file
 from digestd.service import build
 
@@ -84,11 +84,10 @@ def test_write_durably_replaces_whole_and_leaves_nothing_else(tmp_path: Path) ->
         (b"\xff" * 255, b"\xff" * 180),
     ],
 )
-def test_beside_keeps_a_name_as_far_as_whole_characters_fit(tmp_path: Path, name: bytes, stem: bytes) -> None:
-    first = beside(tmp_path / "new", os.fsdecode(name), ".end")
-    assert os.fsencode(first.name) == stem + b".end"
-    first.write_text("x")
-    assert os.fsencode(beside(tmp_path / "new", os.fsdecode(name), ".end").name) == stem + b".2.end"
+def test_put_beside_keeps_a_name_as_far_as_whole_characters_fit(tmp_path: Path, name: bytes, stem: bytes) -> None:
+    for text in ("one", "two", "two"):
+        put_beside(tmp_path / "new", os.fsdecode(name), ".end", text)
+    assert sorted(map(os.fsencode, names(tmp_path / "new"))) == [stem + b".2.end", stem + b".end"]
 
 
 def test_shown_name_is_printable_whatever_its_bytes() -> None:

@@ -43,6 +43,8 @@ def fuzz_slice(name: str, seconds: float, seed: int, *, guided: bool) -> list[st
     done = subprocess.run([*command, *(["--guided"] if guided else [])], capture_output=True, check=False)
     suspects = [Path(line) for line in done.stdout.decode().splitlines() if line.startswith(str(FINDINGS))]
     told = [line for line in done.stdout.decode().splitlines() if line.startswith("{")]
+    if done.returncode > 0:
+        sys.exit(done.stderr.decode(errors="replace")[-2_000:])
     if not told:  # killed by the kernel, or by its own alarm: the input in hand did it
         path = FINDINGS / f"{name}-{hashlib.sha256(current.read_bytes()).hexdigest()[:8]}"
         suspects.append(current.replace(path))
