@@ -9,28 +9,20 @@ from __future__ import annotations
 import compileall
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import digestd
-from benchmarks import match, world
+from benchmarks import match
 from benchmarks.deliver import deliver
+from benchmarks.ingest import ingest
 from benchmarks.publish import publish
 from benchmarks.rows import Row, pair
-from digestd.ingest.formats import json_lines
-from digestd.ingest.stage import ingest_file
-from digestd.model import Paper
-from digestd.service import build
-
-PAPERS = 10_000
 
 
 def start(folder: Path) -> Row:
@@ -50,33 +42,11 @@ def start(folder: Path) -> Row:
     return pair("start: digestd --version, 20 times", "python -c pass", run(ours), run(theirs))
 
 
-def ingest(folder: Path) -> Row:
-    """Papers of a file into a new store, beside reading, decoding and splitting that file."""
-    file = folder / "papers.jsonl"
-    draw, words = random.Random(1), world.words()
-    with file.open("w", encoding="utf-8") as out:
-        for number in range(PAPERS):
-            abstract = " ".join(draw.choices(words, k=160))
-            title = f"{' '.join(draw.choices(words, k=9))} {number}"
-            out.write(json_lines.dump(Paper(f"arXiv:2401.{number:05}", title, ("A. One",), abstract)) + "\n")
-
-    def ours() -> None:
-        target = folder / f"ingest-{time.monotonic_ns()}.db"
-        with closing(build.store(world.settings(folder, target))) as store:
-            report = ingest_file(store.papers, file, 10**9, build.utc_now())
-            assert report.new == PAPERS
-
-    def theirs() -> None:
-        assert len([line.split() for line in file.read_bytes().decode().splitlines()]) == PAPERS
-
-    return pair(f"ingest: {PAPERS:,} papers, {file.stat().st_size / 1e6:.0f} MB", "read, decode, split", ours, theirs)
-
-
 def main() -> None:
     """Measure, print and write."""
     with tempfile.TemporaryDirectory(prefix="digestd-bench-") as name:
         folder = Path(name)
-        measured = [start(folder), ingest(folder), publish(folder), *deliver(folder)]
+        measured = [start(folder), *ingest(folder), publish(folder), *deliver(folder)]
     found = match.rows()
     measured += [Row(**row) for row in found if "note" not in row]  # type: ignore[arg-type]
     print(f"{'what':46} {'reference':30} {'ours':>8} {'theirs':>8} {'ratio':>7}")
