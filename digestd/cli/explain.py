@@ -8,12 +8,13 @@ import click
 
 from digestd.cli.common import json_option, rounds
 from digestd.cli.output import say, tell, tell_json
-from digestd.errors import DigestdError, NotFound
-from digestd.model import Edition, StoredPaper
+from digestd.errors import DigestdError
+from digestd.model import Edition
 from digestd.publish.check import sample_editions
 from digestd.publish.render import Rendered, render
 from digestd.publish.stage import preview as preview_editions
 from digestd.service import build
+from digestd.service.hand import one_paper
 from digestd.service.rounds import Rounds
 from digestd.service.why import why as answer
 
@@ -31,7 +32,7 @@ def why(subscriber: str, paper: str, as_json: bool) -> None:
     Example:  digestd why ada@example.org arXiv:2310.10637
     """
     with rounds(sync=True) as (made, _):
-        found = _one_paper(made, paper)
+        found = one_paper(made.store, paper)
         person = made.store.subscribers.find(subscriber)
         told = answer(made.store, person, found, made.clock(), learning=made.settings.matching.learning)
     if as_json:
@@ -90,16 +91,6 @@ def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open
             click.launch(str(target))
     if html is None and text is None:
         tell(f"Subject: {one.subject}", "", *one.text.split("\n"))
-
-
-def _one_paper(made: Rounds, name: str) -> StoredPaper:
-    found = made.store.papers.find(name)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise NotFound(f"no paper {name!r}: give an id, a link, or a piece of the title")
-    titles = "\n".join(f"  {one.paper.id}  {one.paper.title}" for one in found)
-    raise NotFound(f"several papers have {name!r} in their title; which of these?\n{titles}")
 
 
 def _fields(told: object) -> dict[str, object]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+
 import click
 
 from digestd.cli.common import fail_unless, json_option, rounds
 from digestd.cli.output import say, table, tell, tell_json
 from digestd.model import OutboxState
+from digestd.service import hand
+from digestd.store.base import Store
 
 EDITION = click.argument("edition")
-WAITING = (OutboxState.READY,)
-STUCK = (OutboxState.FAILED, OutboxState.UNCERTAIN)
 
 
 @click.group()
@@ -80,7 +83,7 @@ def show(edition: str, as_json: bool) -> None:
 @EDITION
 def retry(edition: str) -> None:
     """Send a failed or uncertain edition again, with the same Message-ID."""
-    _settle(edition, STUCK, OutboxState.READY, "an operator wants it sent again")
+    _say(lambda store, now: hand.retry(store, edition, now))
 
 
 @outbox.command()
@@ -88,7 +91,7 @@ def retry(edition: str) -> None:
 @click.option("--as", "state", type=click.Choice(["sent", "cancelled"]), required=True, help="What became of it.")
 def resolve(edition: str, state: str) -> None:
     """Say what became of an edition that failed, is uncertain, or waits; it is not sent again."""
-    _settle(edition, (*STUCK, *WAITING), OutboxState(state), f"an operator settled it as {state}")
+    _say(lambda store, now: hand.resolve(store, edition, state, now))
 
 
 @outbox.command()
@@ -100,23 +103,14 @@ def release(edition: str | None) -> None:
     with `outbox list` what waits in it, and settle with `outbox resolve` what was sent since the copy was made.
     """
     if edition is not None:
-        _settle(edition, WAITING, OutboxState.READY, "an operator let it go at once")
+        _say(lambda store, now: hand.release(store, edition, now))
         return
     with rounds() as (made, _):
-        reason = made.store.outbox.held()
-        if reason:
-            made.store.outbox.adopt()
-        waiting = made.store.outbox.counts()[OutboxState.READY]
-    held = f"was held because {reason}" if reason else "was not held"
-    tell(f"the store {held}; it sends from now on, {waiting} editions wait")
+        tell(hand.release_store(made.store))
 
 
-def _settle(edition: str, source: tuple[OutboxState, ...], target: OutboxState, reason: str) -> None:
+def _say(action: Callable[[Store, datetime], hand.Done]) -> None:
     with rounds() as (made, _):
-        row, _ledger = made.store.outbox.row(edition)
-        moved = made.store.outbox.settle(row.edition, source, target, reason, made.clock())
-    if moved:
-        tell(f"{row.edition_id[:12]} to {row.email} is {target}")
-    else:
-        say(f"{row.edition_id[:12]} to {row.email} is {row.state}; this takes one that is {' or '.join(source)}")
-    fail_unless(moved)
+        done = action(made.store, made.clock())
+    (tell if done.moved else say)(done.said)
+    fail_unless(done.moved)

@@ -18,6 +18,7 @@ from digestd.match.query import parse_query
 from digestd.match.text import clean
 from digestd.model import Cadence, Origin, Profile, Subscriber, SubscriberState, WeightedQuery
 from digestd.publish.schedule import instant
+from digestd.service import hand
 from digestd.subscribers.exchange import NotAPerson, person_of, record_of
 
 EMAIL = click.argument("email")
@@ -112,10 +113,10 @@ def add(email: str, queries: tuple[str, ...], name: str, profile_name: str, zone
     tell(f"{checked} follows {profile.name}")
 
 
-def _moved(email: str, state: SubscriberState, word: str) -> None:
+def _moved(email: str, word: str) -> None:
     with rounds(sync=True) as (made, _):
-        one = made.store.subscribers.set_state(email, state, Origin.OPERATOR, made.clock())
-    tell(f"{one.subscriber.email} is {word}")
+        one = hand.move(made.store, email, word, made.clock())
+    tell(f"{one.subscriber.email} is {hand.MOVES[word][1]}")
 
 
 @subscribers.command()
@@ -133,7 +134,7 @@ def pause(email: str, day: datetime | None) -> None:
     Example:  digestd subscribers pause ada@example.org --until 2026-12-27
     """
     if day is None:
-        _moved(email, SubscriberState.PAUSED, "paused")
+        _moved(email, "pause")
         return
     with rounds(sync=True) as (made, _):
         zone = ZoneInfo(made.store.subscribers.find(email).subscriber.timezone)
@@ -148,14 +149,14 @@ def pause(email: str, day: datetime | None) -> None:
 @EMAIL
 def resume(email: str) -> None:
     """Send again."""
-    _moved(email, SubscriberState.ACTIVE, "active")
+    _moved(email, "resume")
 
 
 @subscribers.command()
 @EMAIL
 def remove(email: str) -> None:
     """Unsubscribe a person; whatever waits for them is cancelled."""
-    _moved(email, SubscriberState.UNSUBSCRIBED, "unsubscribed")
+    _moved(email, "remove")
 
 
 @subscribers.command()

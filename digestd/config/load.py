@@ -24,7 +24,20 @@ from pydantic_settings import (
 
 from digestd.config.kinds import nearest
 from digestd.config.places import Places
-from digestd.config.tables import Disk, Ingest, Mail, Matching, Operator, Paths, Relay, Schedule, Smtp, Source, Web
+from digestd.config.tables import (
+    SHORTEST_PASSWORD,
+    Disk,
+    Ingest,
+    Mail,
+    Matching,
+    Operator,
+    Paths,
+    Relay,
+    Schedule,
+    Smtp,
+    Source,
+    Web,
+)
 from digestd.config.toml_file import explain, problem, read_toml
 from digestd.errors import ConfigError
 
@@ -33,7 +46,9 @@ SomeRelay = TypeVar("SomeRelay", bound=Relay)
 PREFIX = "DIGESTD_"
 _TOML = "_toml"  # by which `load` hands the file's values to its source
 DEFAULT_FILES = (Path("config/digestd.toml"), Path("/etc/digestd/digestd.toml"))
-CREDENTIALS = MappingProxyType({"digestd_smtp_password": ("smtp", "password")})
+CREDENTIALS = MappingProxyType(
+    {"digestd_smtp_password": ("smtp", "password"), "digestd_operator_password": ("operator", "password")}
+)
 
 
 class _FromToml(PydanticBaseSettingsSource):
@@ -162,6 +177,8 @@ def _beside(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
         resolved["smtp"] = absolute(values["smtp"], ("password_file",))
         if isinstance(values["smtp"], dict) and isinstance(more := values["smtp"].get("more"), list):
             resolved["smtp"]["more"] = [absolute(relay, ("password_file",)) for relay in more]
+    if "operator" in values:
+        resolved["operator"] = absolute(values["operator"], ("password_file",))
     if isinstance(mail := values.get("mail"), dict) and isinstance(keys := mail.get("dkim"), list):
         resolved["mail"] = {**mail, "dkim": [absolute(key, ("key_file",)) for key in keys]}
     return resolved
@@ -188,7 +205,13 @@ def _secret(file: Path) -> str:
 def _with_passwords(settings: Settings) -> Settings:
     smtp = _with_password(settings.smtp)
     smtp = smtp.model_copy(update={"more": tuple(map(_with_password, smtp.more))})
-    return settings.model_copy(update={"smtp": smtp})
+    operator = settings.operator
+    if operator.password_file is not None:
+        secret = _secret(operator.password_file)
+        if len(secret) < SHORTEST_PASSWORD:
+            raise ConfigError(f"{operator.password_file}: a password of fewer than {SHORTEST_PASSWORD} characters")
+        operator = operator.model_copy(update={"password": SecretStr(secret)})
+    return settings.model_copy(update={"smtp": smtp, "operator": operator})
 
 
 def _with_password(relay: SomeRelay) -> SomeRelay:

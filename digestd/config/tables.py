@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, SecretStr, model_validator
 
 from digestd.config.kinds import HOST, Address, ClockText, ListId, OneLine, PublicUrl, Zone
+
+SHORTEST_PASSWORD = 12  # characters; one attempt a second then takes longer than anybody lives
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address, or `localhost`, can be reached from this machine alone."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 class Strict(BaseModel):
@@ -134,11 +145,29 @@ class Source(Strict):
 
 
 class Operator(Strict):
-    """Who is written to when the service needs a person, and how soon."""
+    """Who is written to when the service needs a person, and how soon; and where the operator's pages are.
+
+    Without a `port` there are none. Without a password they answer to a browser on this very machine alone.
+    """
 
     address: Address | None = None
     quiet_days: int = Field(3, ge=1, le=60)
     repeat_hours: float = Field(24.0, ge=1, le=744)
+    host: str = Field("127.0.0.1", min_length=1, pattern=HOST)
+    port: int | None = Field(None, ge=1, le=65535)
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _closed(self) -> Operator:
+        given = self.password.get_secret_value()
+        if given and self.password_file:
+            raise ValueError("password and password_file are both set; keep one")
+        if given and len(given) < SHORTEST_PASSWORD:
+            raise ValueError(f"the password has fewer than {SHORTEST_PASSWORD} characters")
+        if self.port and not is_loopback(self.host) and not (given or self.password_file):
+            raise ValueError(f"host {self.host} can be reached from elsewhere, so the pages need a password")
+        return self
 
 
 class Matching(Strict):

@@ -8,7 +8,7 @@ import random
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -32,6 +32,10 @@ from digestd.store.base import Limits, Store
 from digestd.store.disk import MEGABYTE, Disk
 from digestd.store.open import SqliteStore
 from digestd.web.check import check_pages
+from digestd.web.operator.check import operator_samples
+from digestd.web.operator.desk import Desk
+from digestd.web.operator.door import Door
+from digestd.web.operator.pages import OperatorSite
 from digestd.web.render import Renderer
 from digestd.web.signup import Opening
 
@@ -143,7 +147,9 @@ def _signer(key: Dkim, domain: str) -> Signer:
 
 def pages(settings: Settings) -> Renderer:
     """Return the templates of the web pages after each was tried. Raises ConfigError and TemplateError."""
-    return check_pages(web_templates(settings.paths.templates))
+    made = check_pages(web_templates(settings.paths.templates))
+    operator_samples(made)
+    return made
 
 
 def opening(settings: Settings, snapshot: Callable[[], Snapshot], woken: Callable[[], None]) -> Opening | None:
@@ -159,6 +165,16 @@ def opening(settings: Settings, snapshot: Callable[[], Snapshot], woken: Callabl
         at=schedule.at,
         woken=woken,
     )
+
+
+def operator_site(
+    settings: Callable[[], Settings], store: Store, clock: Callable[[], datetime],
+    troubles: Callable[[], Mapping[str, str]], woken: Callable[[], None],
+) -> OperatorSite:  # fmt: skip
+    """Return the operator's pages over a store. Raises ConfigError and TemplateError."""
+    given = settings().operator
+    door = Door(store.editions.key, given.password.get_secret_value(), clock)
+    return OperatorSite(Desk(store, clock, settings, troubles, woken), door, pages(settings()))
 
 
 def outlets(settings: Settings) -> tuple[Outlet, ...]:

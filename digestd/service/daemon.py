@@ -14,7 +14,6 @@ import signal
 import time
 from datetime import UTC
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -23,18 +22,16 @@ from watchfiles import awatch
 from digestd.config import Settings, load
 from digestd.deliver.policy import relay_pause
 from digestd.errors import DeliveredElsewhere, DigestdError
-from digestd.model import Outcome, Snapshot
+from digestd.model import Outcome
 from digestd.service import build
 from digestd.service.logs import log_file, log_notice, log_outcome, log_people, log_source, log_trouble
-from digestd.service.notify import Notifier, handed_over
+from digestd.service.notify import Notifier
 from digestd.service.reload import Watcher, prepare
 from digestd.service.rounds import Clock, People, Rounds
+from digestd.service.sites import Sites
 from digestd.service.stages import Stage
 from digestd.service.standing import Standing
 from digestd.store.base import Claim, Store
-from digestd.web.app import Site
-from digestd.web.render import Renderer
-from digestd.web.server import serve_web
 
 STOP_LIMIT = 30.0  # seconds for the messages on their way; systemd's own limit is 90
 LOOK_AGAIN = 300.0  # seconds; what needs a person is no matter of seconds, and things come together into one mail
@@ -76,7 +73,7 @@ class Daemon:
             self._fetches, self._ingests, self._publishes, self._delivers, self._reloads, self._watches,
         )  # fmt: skip
         self._standing = Standing(rounds.store, self._stages, Notifier.of(os.environ))
-        self._site = Site(rounds.store, rounds.clock, self._standing.probes())
+        self._sites = Sites(lambda: self._rounds, self._standing, self._signed_up, self._wake)
         self._watcher = Watcher(config, rounds.settings)
         self._rewatch = asyncio.Event()
         self._may_begin = asyncio.Event()  # not while a reload switches: no stage begins with half of it
@@ -115,7 +112,8 @@ class Daemon:
             *(stage.run(self._stop) for stage in self._stages),
             self._watch_inbox(settings.paths.inbox),
             self._watch_sources(),
-            self._serve_web(),
+            self._sites.serve_readers(self._stop),
+            self._sites.serve_operator(self._stop),
             self._standing.keep(self._stop),
         ):
             self._parts.append(asyncio.create_task(part))
@@ -286,7 +284,7 @@ class Daemon:
                 async with self._publishing:
                     people = await asyncio.to_thread(rounds.sync_people)
                     self._rounds = rounds
-                    self._show(pages)
+                    self._sites.show(pages)
             finally:
                 self._may_begin.set()
             await asyncio.to_thread(self._watcher.follow, rounds.settings)
@@ -294,7 +292,8 @@ class Daemon:
             self._take_people(people)
             if is_more:
                 log.warning(
-                    "restart-needed", reason="another folder, database, tick or web address is taken over by a restart"
+                    "restart-needed",
+                    reason="another folder, database, tick, web address or password is taken over by a restart",
                 )
             if rounds.settings.smtp != old.settings.smtp:
                 self._relay_failures, self._relay_rests_until = 0, 0.0
@@ -340,34 +339,10 @@ class Daemon:
                 log.warning("watch-failed", folder=str(self._config.parent), reason=str(error))
                 await self._rewatch.wait()
 
-    def _snapshot(self) -> Snapshot:
-        """Return the templates and the sender in use, also after a reload."""
-        return self._rounds.snapshot or build.snapshot(self._rounds.settings)
-
     def _signed_up(self) -> None:
         """Wake what has something to do for somebody who signed up: a letter to send, a first issue to compose."""
         self._delivers.wake.set()
         self._publishes.wake.set()
-
-    def _show(self, pages: Renderer) -> None:
-        """Answer with these pages from now on, and with what the settings in use say of them."""
-        settings = self._rounds.settings
-        opening = build.opening(settings, self._snapshot, self._signed_up)
-        path = urlsplit(settings.mail.public_url).path
-        self._site.show(pages, opening, path, learning=settings.matching.learning)
-
-    async def _serve_web(self) -> None:
-        """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""
-        settings = self._rounds.settings
-        host, port, given = settings.web.host, settings.web.port, handed_over(os.environ)
-        if port is None and given is None:
-            return
-        self._show(await asyncio.to_thread(build.pages, settings))
-
-        def ready(bound: int) -> None:
-            log.info("web-serving", host=host, port=bound)
-
-        await serve_web(self._site, host, port or 0, self._stop, ready, given)
 
 
 def _make_folder(inbox: Path) -> None:

@@ -71,5 +71,6 @@ def prepare(config: Path, old: Rounds) -> tuple[Rounds, Renderer, bool]:
 
 def _fixed(settings: Settings) -> object:
     """Return what stays as it is until a restart: it is in use by what was opened with it."""
-    web = settings.web
-    return settings.paths.model_copy(update={"templates": None}), settings.schedule.tick_seconds, (web.host, web.port)
+    web, operator = settings.web, settings.operator
+    listening = (web.host, web.port, operator.host, operator.port, operator.password)
+    return settings.paths.model_copy(update={"templates": None}), settings.schedule.tick_seconds, listening

@@ -29,6 +29,8 @@ class Sources:
         yield self.config
         if settings.smtp.password_file:
             yield settings.smtp.password_file
+        if settings.operator.password_file:
+            yield settings.operator.password_file
         people = settings.subscribers
         yield from sorted(people.glob("*.toml")) if people.is_dir() else (people,)
         if settings.paths.templates:

@@ -23,6 +23,9 @@ LEFT = "the reader left before it was sent"
 MIN_PREFIX = 6  # characters of an id; less is a number, or says too little
 
 
+_PAST_ALL = 2**63 - 1  # the largest number of a row
+
+
 class SqliteOutbox:
     """The `Outbox` of a SQLite store."""
 
@@ -186,9 +189,9 @@ class SqliteOutbox:
         with self._connections.read() as connection:
             return int(connection.execute(self._sql["ready"], {"now": to_ms(now), "most": most}).fetchone()[0])
 
-    def rows(self, state: OutboxState | None, limit: int) -> list[OutboxRow]:
+    def rows(self, state: OutboxState | None, limit: int, before: int | None = None) -> list[OutboxRow]:
         with self._connections.read() as connection:
-            bounds = {"state": state or "", "limit": limit}
+            bounds = {"state": state or "", "limit": limit, "before": before or _PAST_ALL}
             return [_row(row) for row in connection.execute(self._sql["rows"], bounds)]
 
     def row(self, edition: str) -> tuple[OutboxRow, list[LedgerRow]]:

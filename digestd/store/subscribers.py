@@ -208,15 +208,22 @@ class SqliteSubscribers:
     def all(self) -> Iterator[StoredSubscriber]:
         after: str | None = ""
         while after is not None:
-            with self._connections.tables() as tables:
-                rows = list(tables.query(self._sql["page"], {"after": after, "limit": PAGE}))
-                numbers = {"subscribers": json.dumps([row["pk"] for row in rows])}
-                profiles: dict[int, list[dict[str, Any]]] = {}
-                for profile in tables.query(self._sql["profiles_of_page"], numbers):
-                    profiles.setdefault(profile["subscriber"], []).append(profile)
-            after = rows[-1]["address"] if rows else None
-            for row in rows:
-                yield _stored(row, profiles.get(row["pk"], ()))
+            people, after = self._page("page", {"after": after, "limit": PAGE})
+            yield from people
+
+    def search(self, said: str, after: str, limit: int) -> list[StoredSubscriber]:
+        return self._page("search", {"said": said.casefold(), "after": canonical_address(after), "limit": limit})[0]
+
+    def _page(self, query: str, values: dict[str, Any]) -> tuple[list[StoredSubscriber], str | None]:
+        """Return some people by address, and the last one's address; None after the end."""
+        with self._connections.tables() as tables:
+            rows = list(tables.query(self._sql[query], values))
+            numbers = {"subscribers": json.dumps([row["pk"] for row in rows])}
+            profiles: dict[int, list[dict[str, Any]]] = {}
+            for profile in tables.query(self._sql["profiles_of_page"], numbers):
+                profiles.setdefault(profile["subscriber"], []).append(profile)
+        people = [_stored(row, profiles.get(row["pk"], ())) for row in rows]
+        return people, rows[-1]["address"] if rows else None
 
     def insert(
         self,

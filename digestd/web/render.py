@@ -21,6 +21,7 @@ from digestd.web.wording import Page
 _PAGE = "web/page.html.j2"
 _STYLE = "web/style.css"
 _SCRIPT = "web/live.js"
+_OPERATOR_STYLE = "web/operator/style.css"
 _REST = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -40,14 +41,18 @@ class Renderer:
             auto_reload=False,
         )
         try:
-            style, script = (self._environment.get_template(name).render() for name in (_STYLE, _SCRIPT))
-            self._environment.globals |= {"style": Markup(style), "script": Markup(script)}  # noqa: S704 - own files
+            style, script, more = (
+                self._environment.get_template(name).render() for name in (_STYLE, _SCRIPT, _OPERATOR_STYLE)
+            )
+            own = {"style": style, "script": script, "operator_style": style + more}
+            self._environment.globals |= {name: Markup(text) for name, text in own.items()}  # noqa: S704 - own files
             for name in sources:
                 self._environment.get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(f"{error.name}, line {error.lineno}: {error.message}") from error
         except jinja2.TemplateError as error:
             raise TemplateError(f"the web pages' templates: {type(error).__name__}: {error}") from error
+        self.operator_policy = f"default-src 'none'; style-src 'sha256-{_digest(style + more)}'; {_REST}"
         styled = f"default-src 'none'; style-src 'sha256-{_digest(style)}';"
         self.policy = f"{styled} {_REST}"
         self._live_policy = f"{styled} script-src 'sha256-{_digest(script)}'; connect-src 'self'; {_REST}"

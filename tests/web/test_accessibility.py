@@ -18,6 +18,9 @@ from digestd.letters import Letter, LetterKind
 from digestd.model import Cadence, Origin, Subscriber
 from digestd.publish.render import render
 from digestd.publish.stage import publish
+from digestd.resources import web_templates
+from digestd.web.operator.check import operator_samples
+from digestd.web.render import Renderer
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +61,7 @@ async def test_axe_finds_nothing_on_any_page_or_mail(site: Site) -> None:
             await page.get_by_role("button", name="Get papers").click()
             assert "“)”" in await page.locator(".wrong").first.inner_text()
             await sound(page, "a form with mistakes")
-            for name, html in mails().items():
+            for name, html in {**mails(), **operator_samples(Renderer(web_templates(None)))}.items():
                 await page.set_content(html)
                 await sound(page, name)
 

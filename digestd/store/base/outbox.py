@@ -131,8 +131,11 @@ class Outbox(Protocol):
     def ready(self, now: datetime, most: int) -> int:
         """Return how many editions are ready whose time has come, counted up to `most`."""
 
-    def rows(self, state: OutboxState | None, limit: int) -> list[OutboxRow]:
-        """Return editions on their way out, the newest first; without a state, all that are not sent."""
+    def rows(self, state: OutboxState | None, limit: int, before: int | None = None) -> list[OutboxRow]:
+        """Return editions on their way out, the newest first; without a state, all that are not sent.
+
+        With `before`, only those with a smaller number: the next page after a row of that number.
+        """
 
     def row(self, edition: str) -> tuple[OutboxRow, list[LedgerRow]]:
         """Return one edition, by number or the beginning of its id, with its ledger. Raises NotFound."""

@@ -96,5 +96,11 @@ class Subscribers(Protocol):
     def all(self) -> Iterator[StoredSubscriber]:
         """Return every subscriber by address."""
 
+    def search(self, said: str, after: str, limit: int) -> list[StoredSubscriber]:
+        """Return people whose address or name holds `said`, in the order of addresses, those after one of them.
+
+        Everybody where nothing is said; nobody who asked to be forgotten.
+        """
+
     def numbered(self, pk: int) -> StoredSubscriber:
         """Return a subscriber by number. Raises NotFound."""

@@ -112,7 +112,7 @@ SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'ready' AND not_before 
 -- name: rows
 SELECT o.edition, e.id, e.email, e.issue, o.state, o.attempts, o.not_before, o.changed_at, o.reason
 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
-WHERE CASE WHEN :state = '' THEN o.state != 'sent' ELSE o.state = :state END
+WHERE CASE WHEN :state = '' THEN o.state != 'sent' ELSE o.state = :state END AND o.edition < :before
 ORDER BY o.edition DESC LIMIT :limit
 
 -- name: row

@@ -2,6 +2,13 @@
 SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
 FROM subscriber WHERE address > :after ORDER BY address LIMIT :limit
 
+-- name: search
+SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
+FROM subscriber
+WHERE address > :after AND address NOT LIKE 'forgotten:%'
+AND (:said = '' OR instr(address, :said) > 0 OR instr(lower(name), :said) > 0)
+ORDER BY address LIMIT :limit
+
 -- name: by_address
 SELECT pk, address, email, name, timezone, quiet_hours, state, state_by, origin, left_at, paused_until
 FROM subscriber WHERE address = :address
