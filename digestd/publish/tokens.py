@@ -63,6 +63,11 @@ def unsubscribe_token(key: bytes, subscriber: int, address: str) -> str:
     return f"{subscriber}.{sign(key, 'unsubscribe', _unsubscribe_subject(subscriber, address))}"
 
 
+def feed_token(key: bytes, subscriber: int, address: str) -> str:
+    """Return the token that opens a person's feed, and nothing else: it is handed to feed readers."""
+    return f"{subscriber}.{sign(key, 'feed', _unsubscribe_subject(subscriber, address))}"
+
+
 def read_unsubscribe_token(token: str) -> UnsubscribeToken | None:
     """Return the parts of a token, or None if it has not the shape of one. Call `check` before believing it."""
     parts = _UNSUBSCRIBE_TOKEN.fullmatch(token)

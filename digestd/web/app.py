@@ -141,7 +141,7 @@ class _Pages:
 
     def own(self, *, learning: bool) -> OwnPages:
         """Return the pages of each reader below the one that their mails lead to."""
-        own = Own(self._store, self._clock, self._subscriptions)
+        own = Own(self._store, self._clock, self._subscriptions, self._sample)
         return OwnPages(
             own, self._sample, self._subscriptions, self._renderer, self._threads, self._not_found, learning=learning
         )

@@ -34,7 +34,7 @@ def check_pages(templates: Mapping[str, str]) -> Renderer:
     person = Subscriber("reader@example.org", profiles=(profile, replace(profile, name="Robots")))
     stored = StoredSubscriber(1, person, Origin.READER, Origin.READER)
     past = Past(1, "0" * 32, "daily:2026-05-19", datetime(2026, 5, 19, 6, 0, tzinfo=UTC), OutboxState.SENT, 7)
-    known = Known("1.sample", stored, profile, (past,))
+    known = Known("1.sample", stored, profile, (past,), "1.feed")
     wrong = dict.fromkeys(FIELDS, ("This is a mistake.",))
     for mistakes in (at_fields({}), wrong):
         for tasted in (None, taste, Taste((), 0, 82, ()), Taste((), 0, 0, ())):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -14,10 +16,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from digestd.errors import NotFound
+from digestd.errors import NotFound, QueryError
 from digestd.model import Profile
 from digestd.web import wording
 from digestd.web.choices import Choice
+from digestd.web.feed import MEDIA_TYPE
 from digestd.web.forms import Typed, at_fields, check_form, read_form, typed_of
 from digestd.web.own import Known, Own
 from digestd.web.pace import body_of
@@ -64,6 +67,7 @@ class OwnPages:
         """Return the routes of these pages."""
         return [
             Route("/u/{token}/preferences", self._found(self.preferences), methods=["GET", "POST"]),
+            Route("/f/{token}", self._found(self.feed), methods=["GET"]),
             Route("/u/{token}/export", self._found(self.export), methods=["GET"]),
             Route("/u/{token}/editions/{id}", self._found(self.edition), methods=["GET"]),
         ]
@@ -99,6 +103,15 @@ class OwnPages:
         headers = {"Content-Disposition": 'attachment; filename="digestd-about-me.json"'}
         return Response(text.encode("utf-8", "replace"), media_type="application/json", headers=headers)
 
+    async def feed(self, request: Request) -> Response:
+        """Answer with a reader's papers as a feed; with nothing where the asker has that already (RFC 9110 13.1.2)."""
+        content = await self._threads.run(partial(self._own.feed, request.path_params["token"]))
+        tag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+        headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(content, media_type=MEDIA_TYPE, headers=headers)
+
     async def edition(self, request: Request) -> Response:
         """Show an edition as it was sent."""
         html = await self._threads.run(
@@ -129,7 +142,10 @@ class OwnPages:
         return self._form(known, typed, await self._taste(known.profile), said=said, status=status)
 
     async def _taste(self, profile: Profile | None) -> Taste | None:
-        return await self._threads.run(partial(self._sample.taste, profile)) if profile else None
+        """Return what a profile would have brought; None without one, or for one that no longer parses."""
+        with contextlib.suppress(QueryError):
+            return await self._threads.run(partial(self._sample.taste, profile)) if profile else None
+        return None
 
     def _form(
         self,

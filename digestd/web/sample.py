@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from digestd.match import rank
 from digestd.match.document import Document, analyse
 from digestd.match.query import parse_query
 from digestd.match.wanted import distinct
-from digestd.model import Paper, Profile, StoredPaper
+from digestd.model import Profile, StoredPaper
 from digestd.publish.card import Card, card
 from digestd.store.base import Store
 
@@ -42,22 +42,15 @@ class Sample:
     def taste(self, profile: Profile) -> Taste:
         """Return what a profile would have sent. Raises StoreError, and QueryError for one that was not checked."""
         papers = self._papers()
-        asked = distinct(profile.queries)
-        without = [parse_query(text) for text in profile.exclude]
-        counts = dict.fromkeys((query.query for query, _ in asked), 0)
-        hits: list[tuple[Paper, tuple[str, ...], float]] = []
-        for stored, document in papers:
-            found = [(one, spans) for one, query in asked if (spans := query.spans(document)) is not None]
-            if not found or any(query.hits(document) for query in without):
-                continue
-            for one, _ in found:
-                counts[one.query] += 1
-            score = rank.total((one.weight, rank.points(spans)) for one, spans in found)
-            if score >= profile.min_score:
-                hits.append((stored.paper, tuple(one.query for one, _ in found), score))
+        counts = dict.fromkeys((query.query for query, _ in distinct(profile.queries)), 0)
+        hits = [(stored.paper, queries, score) for stored, queries, score in _hits(papers, profile, counts)]
         hits.sort(key=lambda hit: rank.order(hit[0], hit[2]))
         cards = tuple(card(paper, queries) for paper, queries, _ in hits[:SHOWN])
         return Taste(cards, len(hits), len(papers), tuple(counts.items()))
+
+    def found(self, profile: Profile) -> list[tuple[StoredPaper, tuple[str, ...]]]:
+        """Return what a profile finds among the newest papers, and by which queries. Raises as `taste` does."""
+        return [(stored, queries) for stored, queries, _ in _hits(self._papers(), profile, {})]
 
     def _papers(self) -> list[tuple[StoredPaper, Document]]:
         with self._turn:
@@ -69,3 +62,20 @@ class Sample:
                 known[stored.pk] = (stored, analyse(stored.paper))
             self._known = known
             return list(known.values())
+
+
+def _hits(
+    papers: Iterable[tuple[StoredPaper, Document]], profile: Profile, counts: dict[str, int]
+) -> Iterator[tuple[StoredPaper, tuple[str, ...], float]]:
+    """Yield the papers that a profile takes, with queries and score; `counts` are the hits of each query."""
+    asked = distinct(profile.queries)
+    without = [parse_query(text) for text in profile.exclude]
+    for stored, document in papers:
+        found = [(one, spans) for one, query in asked if (spans := query.spans(document)) is not None]
+        if not found or any(query.hits(document) for query in without):
+            continue
+        for one, _ in found:
+            counts[one.query] = counts.get(one.query, 0) + 1
+        score = rank.total((one.weight, rank.points(spans)) for one, spans in found)
+        if score >= profile.min_score:
+            yield stored, tuple(one.query for one, _ in found), score

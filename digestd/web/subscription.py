@@ -5,6 +5,7 @@ A token that opens nothing is NotFound, whoever it names.
 
 from __future__ import annotations
 
+import hmac
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from datetime import datetime
 
 from digestd.errors import NotAllowed, NotFound
 from digestd.model import Origin
-from digestd.publish.tokens import read_unsubscribe_token
+from digestd.publish.tokens import feed_token, read_unsubscribe_token
 from digestd.store.base import Store, StoredSubscriber
 from digestd.web.choices import PAUSE, Choice, lighter, next_state, offered
 
@@ -45,6 +46,20 @@ class Subscriptions:
         if not parts.check(self._store.editions.key(), stored.subscriber.email):
             raise NotFound("this token was not made by this store")
         return stored
+
+    def feed_of(self, token: str) -> StoredSubscriber:
+        """Return whose feed a token opens. Raises as `opened` does."""
+        parts = read_unsubscribe_token(token)
+        if parts is None or parts.subscriber > _LARGEST_NUMBER:
+            raise NotFound("this is no token")
+        stored = self._store.subscribers.numbered(parts.subscriber)
+        if not hmac.compare_digest(self.feed_token(stored).encode(), token.encode()):
+            raise NotFound("this token opens no feed of this store")
+        return stored
+
+    def feed_token(self, stored: StoredSubscriber) -> str:
+        """Return the token that opens a reader's feed."""
+        return feed_token(self._store.editions.key(), stored.pk, stored.subscriber.email)
 
     def choose(self, token: str, choice: Choice) -> Made:
         """Make a reader's choice, durably; again and again gives the same.
