@@ -6,6 +6,7 @@ the HTML larger than receivers show is listed by title, and past that counted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -27,6 +28,7 @@ from digestd.publish.templates import FRAME_HTML, Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
 LONGEST_HTML = 90_000
+_SPECIAL = re.compile("[&<>\"']")  # most words have none of them, and escaping each costs more than looking
 _MOST_ALREADY = 30  # titles of alerts at the end of a digest; they were read before
 
 # About what a section's heading costs in HTML beside its own text. Only to guess how much has to go: what is left is
@@ -151,7 +153,7 @@ class Renderer:
             more = wording.more(one.more, has_papers=bool(one.cards or one.titles))
             text += underlined(name, "-"), wrap(summary), more
             html += name, summary, more
-        html = [str(escape(word)) for word in html]
+        html = [str(escape(word)) if _SPECIAL.search(word) else word for word in html]
         shape = Shape(
             wording.label(edition),
             edition.cadence is Cadence.IMMEDIATE,

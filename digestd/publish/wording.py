@@ -156,6 +156,7 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+@lru_cache(maxsize=4096)
 def profile_name(name: str) -> str:
     """Return a profile's name as it is shown."""
     return shorten(clean(name), LONGEST_NAME)

@@ -133,16 +133,23 @@ def checked_snapshot(settings: Settings) -> Snapshot:
 
 def signers(settings: Settings) -> tuple[Signer, ...]:
     """Return what signs each message. Raises ConfigError for a key that cannot be read or used."""
-    return tuple(_signer(key, settings.mail.from_address.rpartition("@")[2]) for key in settings.mail.dkim)
+    return tuple(Signer.of_pem(*key) for key in signing_keys(settings))
 
 
-def _signer(key: Dkim, domain: str) -> Signer:
+def signing_keys(settings: Settings) -> tuple[tuple[str, str, bytes], ...]:
+    """Return the domain, the selector and the PEM of each key, tried. Raises ConfigError as `signers` does."""
+    return tuple(_signing_key(key, settings.mail.from_address.rpartition("@")[2]) for key in settings.mail.dkim)
+
+
+def _signing_key(key: Dkim, domain: str) -> tuple[str, str, bytes]:
     try:
-        return Signer.of_pem(key.domain or domain, key.selector, key.key_file.read_bytes())
+        made = key.domain or domain, key.selector, key.key_file.read_bytes()
+        Signer.of_pem(*made)
     except OSError as error:
         raise ConfigError(f"mail.dkim: {key.key_file}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"mail.dkim: {key.key_file}: {error}") from None
+    return made
 
 
 def pages(settings: Settings) -> Renderer:

@@ -7,26 +7,27 @@ dies a second time is set aside. A press ends when its room is closed, or when t
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
+import mmap
 import os
-import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
+from socket import socketpair
 from types import TracebackType
 
 from digestd.config import Settings
-from digestd.deliver.press import Press, Printed
+from digestd.deliver.press import Printed
 from digestd.deliver.scribe import to_its_end
 from digestd.errors import DigestdError
 from digestd.service import build
+from digestd.service.press_process import Answer, Made, Told
 
 MOST = 4  # presses: each costs about 80 MB, and four make more than a wire carries
 DIED = "making its message ended the program that makes them, twice"
 
-Answer = list[Printed] | str
+_PROCESS = "digestd.service.press_process"
 
 
 class _PressLost(Exception):
@@ -36,38 +37,68 @@ class _PressLost(Exception):
 class _PressProcess:
     """One press, in a process of its own."""
 
-    def __init__(self, settings: Settings) -> None:
-        context = get_context("spawn")  # a fork of a process with threads may begin with a lock held for ever
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs, settings), name="digestd-press", daemon=True)
-        self._process.start()
-        theirs.close()  # so that an end of the press is an end of the pipe
+    def __init__(self, told: Told) -> None:
+        ours, theirs = socketpair()
+        self._arena = os.memfd_create("digestd-arena")
+        with theirs:  # closed here, so that an end of the press is an end of the pipe
+            # A new program and not a fork: a fork of a process with threads may begin with a lock held for ever.
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), str(self._arena)],
+                pass_fds=(theirs.fileno(), self._arena),
+                stdin=subprocess.DEVNULL,
+            )
+        self._pipe = Connection(ours.detach())
+        self._tell(told)
 
     def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what the press makes of editions. Raises DigestdError in its words, and _PressLost."""
+        self._tell(list(editions))
         try:
-            self._pipe.send(list(editions))
             answer: Answer = self._pipe.recv()
         except (EOFError, OSError):
             raise _PressLost from None
         if isinstance(answer, str):
             raise DigestdError(answer)
-        return answer
+        return self._taken_up(answer)
+
+    def _tell(self, what: object) -> None:
+        try:
+            self._pipe.send(what)
+        except OSError:
+            raise _PressLost from None
+
+    def _taken_up(self, made: Sequence[Made]) -> list[Printed]:
+        """Return the messages that lie in the arena, copied: it is free again for the next ones."""
+        octets = os.fstat(self._arena).st_size
+        if not octets:
+            return [str(one) for one in made]
+        printed: list[Printed] = []
+        at = 0
+        with mmap.mmap(self._arena, octets, access=mmap.ACCESS_READ) as arena:
+            for one in made:
+                if isinstance(one, str):
+                    printed.append(one)
+                    continue
+                printed.append((arena[at : at + one[0]], one[1]))
+                at += one[0]
+        return printed
 
     def end(self) -> None:
         """Let the press finish what it does, and end."""
         self._pipe.close()
-        self._process.join(5)
-        if self._process.is_alive():
+        os.close(self._arena)
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.join()
+            self._process.wait()
 
 
 class PressRoom:
     """A press for each processor but the one that carries, each started when it is first wanted."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._told: Told = settings.paths.database, build.signing_keys(settings)
         self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, (os.cpu_count() or 1) - 1))
         self._turns = [threading.Lock() for _ in self._presses]  # an answer is for the one who asked
 
@@ -107,26 +138,10 @@ class PressRoom:
     def _press(self, number: int) -> _PressProcess:
         press = self._presses[number]
         if press is None:
-            press = self._presses[number] = _PressProcess(self._settings)
+            press = self._presses[number] = _PressProcess(self._told)
         return press
 
     def _lose(self, number: int) -> None:
         press, self._presses[number] = self._presses[number], None
         if press is not None:
             press.end()
-
-
-def _work(pipe: Connection, settings: Settings) -> None:
-    """Make messages until the pipe ends. A signal that ends the program is for the one that uses the press."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    gc.disable()  # what a message is made of holds no cycles, and full collections walk over every kept card
-    with contextlib.closing(build.store(settings)) as store, contextlib.suppress(EOFError, OSError):
-        press = Press(store.editions, build.signers(settings))
-        while True:
-            editions: list[int] = pipe.recv()
-            try:
-                answer: Answer = press.print(editions)
-            except DigestdError as error:
-                answer = str(error)
-            pipe.send(answer)

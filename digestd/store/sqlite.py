@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
-
-from sqlite_utils import Database
+from typing import TYPE_CHECKING, TypeVar
 
 from digestd.errors import StoreBusy, StoreError, StoreFailed, StoreFull, StoreUnusable
 from digestd.store.disk import Disk
 from digestd.store.guard import RESTORE
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 APPLICATION_ID = 0x64676573  # "dges": tells our file from any other SQLite database
 SCHEMA_VERSION = 1
@@ -163,6 +164,8 @@ class Connections:
     @contextmanager
     def tables(self) -> Iterator[Database]:
         """Hold this thread's read connection as a sqlite-utils database, whose rows are dictionaries."""
+        from sqlite_utils import Database  # a tenth of a second, for what a few commands ask
+
         with self.read() as connection:
             yield Database(connection, execute_plugins=False, recursive_triggers=False)
 

@@ -1,0 +1,64 @@
+"""One press in a process of its own: `python -m digestd.service.press_process PIPE ARENA`, numbers of open files.
+
+It is told the store and the signing keys, then numbers of editions, again and again. Their messages go into the
+arena, a file in memory that both processes hold: a pipe would carry each through the kernel in pieces. This module
+imports little, because that is the time until the first message.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import sys
+from contextlib import closing, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from digestd.deliver.press import Press, Printed
+from digestd.errors import DigestdError
+from digestd.publish.dkim import Signer
+from digestd.store.editions import SqliteEditions
+from digestd.store.sqlite import Connections
+
+Key = tuple[str, str, bytes]  # the domain, the selector, and the private key in PEM
+Told = tuple[Path, tuple[Key, ...]]
+Made = tuple[int, str] | str  # a message's octets in the arena, behind those before it, and its SHA-256; or why none
+Answer = list[Made] | str
+
+_AT_ONCE = 512  # buffers in one call of writev; systems take 1,024
+
+
+def main(pipe: Connection, arena: int) -> None:
+    """Make messages until the pipe ends. A signal that ends the program is for the one that uses the press."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    gc.disable()  # what a message is made of holds no cycles, and full collections walk over every kept card
+    with suppress(EOFError, OSError):
+        told: Told = pipe.recv()
+        database, keys = told
+        with closing(Connections(database, thorough=False)) as connections:
+            press = Press(SqliteEditions(connections), tuple(Signer.of_pem(*key) for key in keys))
+            while True:
+                editions: list[int] = pipe.recv()
+                try:
+                    answer: Answer = laid_down(press.print(editions), arena)
+                except DigestdError as error:
+                    answer = str(error)
+                pipe.send(answer)
+
+
+def laid_down(printed: list[Printed], arena: int) -> list[Made]:
+    """Write the messages into the arena from its beginning, and return what is to be said of each."""
+    messages = [one[0] for one in printed if not isinstance(one, str)]
+    at = 0
+    for start in range(0, len(messages), _AT_ONCE):
+        part = messages[start : start + _AT_ONCE]
+        if os.pwritev(arena, part, at) != (octets := sum(map(len, part))):
+            raise OSError("the arena takes no more")
+        at += octets
+    return [one if isinstance(one, str) else (len(one[0]), one[1]) for one in printed]
+
+
+if __name__ == "__main__":
+    main(Connection(int(sys.argv[1])), int(sys.argv[2]))
