@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import cast
 
@@ -64,7 +65,6 @@ class SmtpCourier:
         self._line: Line | None = None
         self._offer = _Offer.read({})
         self._expires = 0.0  # on the event loop's clock
-        self._carried = 0
         self._needs_reset = False
         self._announced: Announcement | None = None
 
@@ -137,7 +137,7 @@ class SmtpCourier:
             self._line = None
 
     def _is_worn(self, line: Line) -> bool:
-        return line.trouble is not None or self._is_old or self._carried >= self._limits.messages
+        return line.trouble is not None or self._is_old
 
     @property
     def _is_old(self) -> bool:
@@ -148,7 +148,6 @@ class SmtpCourier:
 
         The refusal of one address or message is an orderly end: RSET before the next MAIL forgets it.
         """
-        self._carried += 1
         is_clean = outcome.verdict is Verdict.SENT or outcome.blame is not Blame.RELAY
         if is_clean and self._announced is not None and line.trouble is None:
             self._needs_reset = False
@@ -188,10 +187,9 @@ class SmtpCourier:
 
     def _announcement(self, following: Announcement | None) -> bytes:
         """Return the commands that announce the next message, empty where they may not stand behind this one."""
-        is_last = self._is_old or self._carried + 1 >= self._limits.messages
-        if following is None or not self._offer.pipelining or is_last:
+        if following is None or not self._offer.pipelining or self._is_old:
             return b""
-        if _flaw(following[0], b"") or self._misfit(*following):
+        if _flaw_in_path(following[0]) or self._misfit(*following):
             return b""
         return b"".join(command for _, command, _ in self._commands(*following))
 
@@ -306,7 +304,6 @@ class SmtpCourier:
         self._offer = _Offer.read(smtp.esmtp_extensions)
         self._line = Line(cast("asyncio.Transport", smtp.transport))
         self._expires = asyncio.get_running_loop().time() + self._limits.age
-        self._carried = 0
         self._needs_reset = False
 
     def _unopened(self, phase: Phase, error: Exception) -> Outcome:
@@ -330,11 +327,17 @@ class SmtpCourier:
 
 def _flaw(envelope: Envelope, message: bytes) -> Outcome | None:
     """Return the failure of what may not go over any line: a path that could pass for a command, foreign bytes."""
+    flaw = _flaw_in_path(envelope)
+    if flaw is None and not message.isascii():
+        return Outcome(Verdict.FAILED, Phase.BODY, Blame.MESSAGE, "the message is not ASCII and was not sent")
+    return flaw
+
+
+@lru_cache(maxsize=256)  # each is asked for when it is announced, and again when its turn comes
+def _flaw_in_path(envelope: Envelope) -> Outcome | None:
     if _UNSAFE_IN_PATH.search(envelope.sender):
         return unanswered(Phase.MAIL, "the sender's address has characters that no SMTP command may carry")
     if not envelope.recipient or _UNSAFE_IN_PATH.search(envelope.recipient):
         reason = "the address is empty or has characters that no SMTP command may carry"
         return Outcome(Verdict.FAILED, Phase.RCPT, Blame.RECIPIENT, reason)
-    if not message.isascii():
-        return Outcome(Verdict.FAILED, Phase.BODY, Blame.MESSAGE, "the message is not ASCII and was not sent")
     return None

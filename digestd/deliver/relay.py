@@ -66,8 +66,7 @@ class Limits:
     block: float = 180.0  # each block of the body until the kernel has it
     dot: float = 600.0  # the final dot until its reply
     quit: float = 5.0  # a good-bye is worth no more
-    messages: int = 100  # relays commonly end a session after 100 or more
-    age: float = 300.0  # of the connection when another message begins
+    age: float = 300.0  # of the connection when another message begins; a relay that wants fewer says so
 
 
 async def connected_socket(relay: Relay) -> socket.socket:

@@ -9,6 +9,8 @@ from typing import ParamSpec, TypeVar
 from digestd.model import OutboxState
 from digestd.store.base import Outbox, Transition
 
+A_MOMENT = 0.001  # seconds
+
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
@@ -16,12 +18,14 @@ Result = TypeVar("Result")
 class Scribe:
     """Group commit: transitions that are waiting when the last commit ends share the next one, in their order.
 
-    Once one could not be written, no further body begins; what became of those on their way is still written down.
+    A commit costs as much as a dozen transitions, so it waits a moment while fewer than `enough` ask for it. Once one
+    could not be written, no further body begins; what became of those on their way is still written down.
     """
 
-    def __init__(self, outbox: Outbox, owner: str) -> None:
+    def __init__(self, outbox: Outbox, owner: str, enough: int = 1) -> None:
         self._outbox = outbox
         self._owner = owner
+        self._enough = enough
         self._waiting: list[tuple[Transition, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
@@ -41,6 +45,8 @@ class Scribe:
 
     async def _write(self) -> None:
         while self._waiting:
+            if len(self._waiting) < self._enough:
+                await asyncio.sleep(A_MOMENT)
             batch, self._waiting = self._waiting, []
             if self._failure is not None:
                 _refuse([one for one in batch if one[0].target is OutboxState.SENDING], self._failure)

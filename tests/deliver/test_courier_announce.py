@@ -72,9 +72,9 @@ async def test_courier_announces_nothing_to_a_relay_without_pipelining() -> None
     [
         ("line@example.net\r\nRCPT TO:<x@y.z>", 10, PATIENT),
         ("big@example.net", 11_000_000, PATIENT),
-        ("last@example.net", 10, replace(PATIENT, messages=1)),
+        ("last@example.net", 10, replace(PATIENT, age=0)),
     ],
-    ids=["unsafe", "too large", "past its messages"],
+    ids=["unsafe", "too large", "past its age"],
 )
 async def test_courier_announces_nothing_that_could_not_follow(recipient: str, octets: int, limits: object) -> None:
     async with SmtpScript() as server:

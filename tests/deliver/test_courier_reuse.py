@@ -41,18 +41,6 @@ async def test_courier_with_several_messages_uses_one_connection() -> None:
     assert server.verbs == ["EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT"]
 
 
-async def test_courier_past_its_messages_says_quit_and_reopens() -> None:
-    async with SmtpScript() as server:
-        courier = courier_for(server, replace(PATIENT, messages=2))
-        for _ in range(5):
-            assert (await courier.carry(ENVELOPE, LETTER, yes)).verdict is SENT
-        await courier.close()
-        await server.until_closed()
-
-    assert [session.commands.count("DATA") for session in server.sessions] == [2, 2, 1]
-    assert all(session.commands[-1] == "QUIT" for session in server.sessions)
-
-
 async def test_courier_past_its_age_says_quit_and_reopens() -> None:
     async with SmtpScript() as server:
         courier = courier_for(server, replace(PATIENT, age=0))

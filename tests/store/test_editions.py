@@ -32,7 +32,7 @@ def composed(room: StoreRoom, now: Any = NOW) -> list[Composed]:
     """Return what publishing would write now, unwritten."""
     news = stage._news(room.store, now, stage.NEAR)
     idle, issues = stage._due(room.store, due(room, now), news, now, AT_ONCE)
-    return idle + stage._compose(room.store, news, issues, room.store.editions.key(), AT_ONCE)
+    return idle + stage._compose(room.store, news, issues, room.store.editions.key(), AT_ONCE, None)
 
 
 def test_key_is_32_octets_for_ever_and_another_in_each_store(room: StoreRoom, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def composed_alone(room: StoreRoom, cadence: Cadence) -> list[Composed]:
         for person in due(room)
     ]
     idle, issues = stage._due(room.store, [person for person in people if person.profiles], news, NOW, AT_ONCE)
-    return idle + stage._compose(room.store, news, issues, room.store.editions.key(), AT_ONCE)
+    return idle + stage._compose(room.store, news, issues, room.store.editions.key(), AT_ONCE, None)
 
 
 def test_save_of_an_empty_issue_that_is_late_turns_nothing_back(room: StoreRoom) -> None:
