@@ -74,7 +74,8 @@ install-systemd:  ## Put the units, the user and a first configuration in place 
 	install -m 644 config/systemd/digestd.sysusers $(DESTDIR)/etc/sysusers.d/digestd.conf
 	install -m 644 config/systemd/digestd.tmpfiles $(DESTDIR)/etc/tmpfiles.d/digestd.conf
 	test -e $(DESTDIR)/etc/digestd/digestd.toml || \
-		sed -E 's|^# (\w+ = ")var/|\1/var/lib/digestd/|' config/digestd.toml >$(DESTDIR)/etc/digestd/digestd.toml
+		sed -E 's|^# (\w+ = ")var/|\1/var/lib/digestd/|' config/digestd.toml | \
+		install -m 640 /dev/stdin $(DESTDIR)/etc/digestd/digestd.toml
 	test -e $(DESTDIR)/etc/digestd/subscribers.toml || \
 		install -m 640 config/subscribers.toml $(DESTDIR)/etc/digestd/subscribers.toml
 	if [ -z "$(DESTDIR)" ]; then systemd-sysusers digestd.conf && systemd-tmpfiles --create digestd.conf && \

@@ -91,6 +91,8 @@ def test_install_puts_every_file_in_place(tmp_path: Path) -> None:
     assert "ExecStart=/usr/bin/digestd --config /etc/digestd/digestd.toml serve" in unit
     config = (tmp_path / "etc/digestd/digestd.toml").read_text()
     assert '\ninbox = "/var/lib/digestd/inbox"' in config
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "etc/digestd").iterdir()}
+    assert modes == {0o640}, "either may hold what is nobody's business"
     (tmp_path / "etc/digestd/digestd.toml").write_text("mine")
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     assert (tmp_path / "etc/digestd/digestd.toml").read_text() == "mine", "what an operator wrote stays"
