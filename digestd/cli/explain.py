@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from digestd.cli.common import json_option, rounds
+from digestd.cli.common import json_option, rounds, settings
 from digestd.cli.output import say, tell, tell_json
 from digestd.errors import DigestdError
 from digestd.model import Edition
@@ -14,6 +14,7 @@ from digestd.publish.check import sample_editions
 from digestd.publish.render import Rendered, render
 from digestd.publish.stage import preview as preview_editions
 from digestd.service import build
+from digestd.service.gallery import gallery, gallery_page
 from digestd.service.hand import one_paper
 from digestd.service.rounds import Rounds
 from digestd.service.why import why as answer
@@ -46,14 +47,23 @@ def why(subscriber: str, paper: str, as_json: bool) -> None:
 @click.option("--html", type=click.Path(path_type=Path), help="Write the HTML part to this file.")
 @click.option("--text", type=click.Path(path_type=Path), help="Write the text part to this file.")
 @click.option("--open", "open_", is_flag=True, help="Show the HTML part in a browser.")
-def preview(subscriber: str | None, html: Path | None, text: Path | None, open_: bool) -> None:
+@click.option("--all", "all_", is_flag=True, help="Show every mail and page with samples, on one page.")
+def preview(subscriber: str | None, html: Path | None, text: Path | None, open_: bool, all_: bool) -> None:
     """Show the next edition as it would be sent; nothing is marked as sent.
 
     Without SUBSCRIBER the sample edition is shown. Without options the text part is printed.
 
     \b
     Example:  digestd preview ada@example.org --html edition.html --open
+              digestd preview --all --html all.html     all mails and pages, by your own templates
     """
+    if all_:
+        if subscriber or text or not (html or open_):
+            raise click.UsageError("--all goes with --html FILE or --open, and with nobody's name")
+        groups = gallery(settings())
+        count = sum(map(len, groups.values()))
+        _write(gallery_page(groups), html or _own_file(), f"{count} mails and pages", open_)
+        return
     with rounds(sync=True) as (made, _):
         rendered = [render(edition, build.snapshot(made.settings)) for edition in _editions(made, subscriber)]
     if not rendered:
@@ -75,22 +85,30 @@ def _editions(made: Rounds, subscriber: str | None) -> list[Edition]:
 
 def _show(one: Rendered, number: int, html: Path | None, text: Path | None, open_: bool) -> None:
     """Write an edition where it was asked for; a second one gets a number in its file name."""
-    if open_ and html is None:
-        html = Path(click.get_app_dir("digestd")) / "preview.html"
-        html.parent.mkdir(parents=True, exist_ok=True)
+    html = html or (_own_file() if open_ else None)
     for path, content in ((html, one.html), (text, one.text)):
-        if path is None:
-            continue
-        target = path if number == 0 else path.with_stem(f"{path.stem}-{number + 1}")
-        try:
-            target.write_text(content, encoding="utf-8")
-        except OSError as error:
-            raise DigestdError(f"{target}: {(error.strerror or str(error)).lower()}") from None
-        say(f"{one.subject}: {target}")
-        if open_ and path is html:
-            click.launch(str(target))
+        if path is not None:
+            target = path if number == 0 else path.with_stem(f"{path.stem}-{number + 1}")
+            _write(content, target, one.subject, open_ and path is html)
     if html is None and text is None:
         tell(f"Subject: {one.subject}", "", *one.text.split("\n"))
+
+
+def _own_file() -> Path:
+    """Return where a preview goes that is only to be looked at."""
+    folder = Path(click.get_app_dir("digestd"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "preview.html"
+
+
+def _write(content: str, target: Path, title: str, open_: bool) -> None:
+    try:
+        target.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise DigestdError(f"{target}: {(error.strerror or str(error)).lower()}") from None
+    say(f"{title}: {target}")
+    if open_:
+        click.launch(str(target))
 
 
 def _fields(told: object) -> dict[str, object]:

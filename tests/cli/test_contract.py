@@ -202,6 +202,11 @@ def test_preview_shows_what_publish_then_composes_and_marks_nothing(filled: Comm
     assert filled("preview").output.startswith("Subject: ")
     missing = filled("preview", "--html", "none/x.html")
     assert (missing.exit_code, missing.stderr) == (1, "digestd: none/x.html: no such file or directory\n")
+    everything = filled("preview", "--all", "--html", "all.html")
+    page = (home / "all.html").read_text()
+    assert (everything.exit_code, page.count("<iframe ")) == (0, int(everything.stderr.split()[1]))
+    assert all(words in page for words in ("Digest", "Notice", "Subscribe, tried", "Quarantine"))
+    assert filled("preview", "--all").exit_code == 2
 
 
 def test_check_says_every_problem_and_exits_78(digestd: Command, home: Path) -> None:

@@ -23,13 +23,15 @@ TABLES = Path(__file__).parents[2] / ".venv" / "caniemail" / "package" / "dist" 
 
 # What most mail is read with, and what researchers use beside it.
 CLIENTS = (
-    "apple-mail", "fastmail", "gmail", "gmx", "outlook", "protonmail", "samsung-email", "thunderbird", "web-de", "yahoo",
+    "apple-mail", "fastmail", "gmail", "gmx", "outlook", "protonmail", "samsung-email", "thunderbird", "web-de",
+    "yahoo",
 )  # fmt: skip
 GONE = {("outlook", "windows-mail"), ("gmail", "mobile-webmail")}  # ended in 2024; a bare page that strips all styles
 
 # What the tables call a property, a rule or an element.
 SLUGS = MappingProxyType({
-    "border-bottom": "css-border", "border-color": "css-border", "border-top": "css-border", "font-family": "css-font", "margin-bottom": "css-margin",
+    "border-bottom": "css-border", "border-color": "css-border",
+    "border-top": "css-border", "font-family": "css-font", "margin-bottom": "css-margin",
     "max-height": "css-max-height", "text-transform": "css-text-transform", "color-scheme": "css-color-scheme",
     "@media (prefers-color-scheme: dark)": "css-at-media-prefers-color-scheme", "@media (hover: hover)":
     "css-at-media-hover", "@media (max-width: 480px)": "css-at-media", ":hover": "css-pseudo-class-hover",
