@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 from functools import partial
@@ -11,7 +12,7 @@ import pytest
 from support.composed import checked, composed, drained
 from support.fail_points import Fault, set_to
 from support.serving import serving
-from support.smtp_script import Hang, SmtpScript
+from support.smtp_script import Hang, Hold, SmtpScript
 
 from digestd.service import daemon
 
@@ -65,3 +66,30 @@ async def test_sigterm_with_a_hung_relay_ends_in_time(tmp_path: Path, step: str)
         await drained(config)
         extra = checked(config, relay, 5, kills=1, connections=2)
         assert extra == (2 if step == "DOT" else 0), "only what came whole can come twice"
+
+
+async def test_sigterm_waits_for_the_relay_to_take_what_is_on_its_way(tmp_path: Path) -> None:
+    said = asyncio.Event()
+    async with SmtpScript({"DOT": [Hold("250 2.0.0 taken", said)] * 2}) as relay:
+        config = composed(tmp_path, relay, 5, connections=2)
+        async with serving(config) as served:
+            await relay.until(lambda: len(relay.messages) == 2)
+            served.send(signal.SIGTERM)
+            await served.says("event=stopping")
+            said.set()
+            assert await served.ended() == 0
+            assert "event=stopped late=0" in served.log
+        await drained(config)
+        assert checked(config, relay, 5, connections=2) == 0
+
+
+async def test_sigterm_twice_with_a_hung_relay_ends_at_once(tmp_path: Path) -> None:
+    async with SmtpScript({"DOT": [Hang()] * 2}) as relay:
+        config = composed(tmp_path, relay, 5, connections=2)
+        async with serving(config, fault=patient_for(300)) as served:
+            await relay.until(lambda: len(relay.messages) == 2)
+            served.send(signal.SIGTERM)
+            await served.says("event=stopping")
+            assert await served.stopped() == 0
+        await drained(config)
+        assert checked(config, relay, 5, kills=1, connections=2) == 2

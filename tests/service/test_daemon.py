@@ -227,3 +227,21 @@ async def test_serve_sends_an_alert_when_its_wait_is_over_and_not_at_the_next_ti
                 await served.until(lambda count=number: len(relay.messages) == count)  # type: ignore[misc]
             assert relay.messages[0].header("References") == relay.messages[1].header("References") != ""
             assert await served.stopped() == 0
+
+
+@pytest.mark.slow
+async def test_serve_goes_on_with_the_other_stages_while_one_fails(tmp_path: Path) -> None:
+    async with SmtpScript() as relay:
+        config = configure(tmp_path, relay.port, reader("ada", "robot", more='cadence = "immediate"'))
+        async with serving(config) as served:
+            served.drop("1.jsonl", papers("Robot 1"))
+            await served.until(lambda: len(relay.messages) == 1)
+            archive = tmp_path / "var" / "archive"
+            archive.rename(tmp_path / "old")
+            archive.write_text("no folder any more")
+            served.drop("2.jsonl", papers("Robot 2"))
+            await served.says("stage-failed stage=ingest", times=2)
+            await served.until(lambda: len(relay.messages) == 2)
+            archive.unlink()
+            await served.says("file-repeated")
+            assert await served.stopped() == 0
