@@ -27,7 +27,7 @@ COMMANDS = MappingProxyType(
         "ingest": ("pipeline", "ingest digest files now"),
         "publish": ("pipeline", "compose what is due"),
         "deliver": ("pipeline", "empty the outbox once"),
-        "run-once": ("pipeline", "ingest the inbox folder, publish, deliver, and stop"),
+        "run-once": ("pipeline", "fetch and ingest what is there, publish, deliver, and stop"),
         "serve": ("pipeline", "the daemon"),
         "subscribers": ("subscribers", "people and their profiles"),
         "quarantine": ("quarantine", "digest files that were refused"),

@@ -12,8 +12,10 @@ import click
 
 from digestd.cli.common import config_path, fail_unless, json_option, now_option, rounds
 from digestd.cli.output import progress, say, table, tell, tell_json
+from digestd.cli.sources import tell_failed
 from digestd.deliver.stage import DeliverReport
 from digestd.errors import DeliveredElsewhere
+from digestd.ingest.sources.stage import SourceReport
 from digestd.ingest.stage import FileReport, ingest_given
 from digestd.model import OutboxState
 from digestd.publish.stage import PublishReport
@@ -91,12 +93,15 @@ def deliver(as_json: bool) -> None:
 @now_option
 @json_option
 def run_once(now: datetime | None, as_json: bool) -> None:
-    """Ingest the inbox folder, publish what is due, deliver it, and stop.
+    """Fetch the sources that are due, ingest the inbox folder, publish what is due, deliver it, and stop.
+
+    With --now, which rehearses another time, no source is asked.
 
     \b
     Example:  digestd run-once        (from cron or a systemd timer)
     """
     with rounds(now, sync=True) as (made, fine):
+        sources = _fetch(made) if now is None else []
         with progress("files") as step:
             files = []
             for report in made.ingest(wait=time.sleep):
@@ -109,13 +114,14 @@ def run_once(now: datetime | None, as_json: bool) -> None:
         waiting = made.store.outbox.counts()[OutboxState.READY]
     if as_json:
         told = [{key: getattr(report, key) for key in (*FILE_KEYS, "refused")} for report in files]
-        tell_json({"files": told, "publish": published, "deliver": _counts(delivered)})
+        tell_json({"sources": sources, "files": told, "publish": published, "deliver": _counts(delivered)})
         _tell_bad(files)
     else:
         _tell_files(files, as_json=False)
         tell(f"{published.editions} editions with {published.papers} papers composed")
         tell(_sentence(delivered))
-    fine &= not any(report.refused for report in files)
+    tell_failed(sources)
+    fine &= not any(report.refused for report in files) and not any(report.failed for report in sources)
     fail_unless(_tell_trouble(delivered, waiting) and fine)
 
 
@@ -131,6 +137,18 @@ def serve(ctx: click.Context) -> None:
 
     logs.configure(ctx.obj["log_level"])
     daemon.serve(config_path())
+
+
+def _fetch(made: Rounds) -> list[SourceReport]:
+    """Fetch the sources that are due, or leave it to a daemon that works on this store: it does so by itself."""
+    if not made.settings.source or is_served(made.settings.paths.database):
+        return []
+    reports = []
+    with progress("fetching, sources") as step:
+        for report in made.fetch():
+            reports.append(report)
+            step(1)
+    return reports
 
 
 def _publish(made: Rounds) -> PublishReport:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import click
 
 from digestd.cli.common import fail_unless, json_option, rounds
 from digestd.cli.output import progress, say, table, tell, tell_json
+from digestd.ingest.sources.stage import SourceReport
 from digestd.service import build
 
 
@@ -15,7 +18,7 @@ from digestd.service import build
 def fetch(names: tuple[str, ...], as_json: bool) -> None:
     """Fetch the sources that are due into the inbox, or those of the given NAMES at once.
 
-    `serve` does it by itself; from cron, this stands before `run-once`.
+    `serve` and `run-once` do it by themselves.
 
     \b
     Example:  digestd fetch arxiv-cl
@@ -37,7 +40,12 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
         table(("source", "file", "said", "again at, UTC"), rows)
     else:
         tell("no source is due")
+    tell_failed(reports)
+    fail_unless(not any(report.failed for report in reports))
+
+
+def tell_failed(reports: Iterable[SourceReport]) -> None:
+    """Say which sources could not be fetched, and why."""
     for report in reports:
         if report.failed:
             say(f"{report.source}: {report.address}: {report.said}")
-    fail_unless(not any(report.failed for report in reports))

@@ -27,6 +27,25 @@ def test_fetch_brings_a_source_into_the_inbox_once_until_it_is_asked_by_name(dig
     assert [(file["file"], file["new"]) for file in ran["files"]] == [(first["file"], 1)]  # type: ignore[index]
 
 
+def test_run_once_fetches_what_is_due_and_goes_on_when_a_source_fails(digestd: Command, home: Path) -> None:
+    with http_script(ok(papers("A Robot").encode(), 'ETag: "x"'), ok(b"", status="500 Oops")) as server:
+        configured(home, server.url)
+        rehearsed = objects(digestd("run-once", "--json", "--now", "2026-11-24T09:00"))[0]
+        assert (rehearsed["sources"], server.asked) == ([], [])
+        ran = objects(digestd("run-once", "--json"))[0]
+        assert [one["failed"] for one in ran["sources"]] == [False]  # type: ignore[index]
+        assert [file["new"] for file in ran["files"]] == [1]  # type: ignore[index]
+        assert objects(digestd("run-once", "--json"))[0]["sources"] == []
+        assert len(server.asked) == 1
+        configured(home, f"{server.url}&more")
+        config = home / "digestd.toml"
+        config.write_text(config.read_text().replace('"nests"', '"other"', 1))
+        failed = digestd("run-once")
+        assert failed.exit_code == 1
+        assert "&more: it answered 500 Oops" in failed.stderr
+        assert "&more" not in digestd("run-once").stderr
+
+
 def test_fetch_that_fails_is_said_and_exits_1(digestd: Command, home: Path) -> None:
     with http_script(ok(b"", status="404 Not Found")) as server:
         configured(home, server.url)
