@@ -29,7 +29,8 @@ _FIRST = re.compile(
     r"^\s{0,4}@(?:[A-Za-z]+\s*[{(]\s*(?:[^\s,{}\"=]+\s*)?,|string\s*[{(])", re.MULTILINE | re.IGNORECASE
 )
 _HEAD = re.compile(r"\s*@(?P<type>[A-Za-z]+)\s*[{(]\s*(?:[^\s,={}\"]+\s*(?:,|(?=[})]\s*$))|,)?")
-_FIELD = re.compile(r"[\s,]*(?P<name>[^\s=,{}\"#]+)\s*=\s*")
+_FIELD = re.compile(r"(?:[\s,]|%[^\n]*\n)*(?P<name>[^\s=,{}\"#%]+)\s*=\s*")
+_REMARKS = re.compile(r"^[ \t]*%[^\n]*\n", re.MULTILINE)  # biber's comments, on lines of their own
 _SIGN = re.compile(r'[{}"\\]')
 _WORD = re.compile(r"[^\s,#{}\"()]+")
 _JOIN = re.compile(r"\s*#\s*")
@@ -101,7 +102,7 @@ def _entry(text: str, strings: dict[str, str]) -> tuple[str, dict[str, str]]:
     while found := _FIELD.match(text, at):
         value, at = _value(text, found.end(), strings)
         fields.setdefault(found["name"].lower(), value)
-    if text[at:].strip(" \t\r\n,")[:1] not in ("}", ")"):
+    if _REMARKS.sub("", text[at:]).strip(" \t\r\n,")[:1] not in ("}", ")"):
         raise _Broken("an entry whose fields cannot be told apart; is a brace or a comma missing?")
     return kind, fields
 

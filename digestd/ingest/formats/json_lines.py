@@ -21,7 +21,10 @@ from digestd.model import BadRecord, Paper
 NAME = "jsonl"
 MORE = ("votes", "comments", "pdf", "code", "project", "other_ids")  # keys that stand only where they say something
 FOREIGN = frozenset(
-    {"paper", "paperId", "externalIds", "summary", "collection", "authors_parsed", "data", "recommendedPapers"}
+    {
+        *("paper", "paperId", "externalIds", "corpusid", "summary", "collection", "authors_parsed", "data"),
+        "recommendedPapers",
+    }
 )
 
 

@@ -48,6 +48,19 @@ _COLUMNS = (
     ("categor", "categories"),
     ("comment", "comments"),
 )
+_DATED = re.compile(r"[\W_]{0,9}(?P<day>\d{4}[-./]\d{1,2}(?:[-./]\d{1,2})?)(?!\d)[\W_]{0,9}?(?=[\[\w\"“*])")
+_QUOTED = re.compile(r"[\"“](?P<said>[^\"”]+)[\"”]")
+_BOLD = re.compile(r"\*\*(?P<said>[^*]+)\*\*")
+_EMPTY = re.compile(r"\[[\s,|/]*\]|\([\s,|/]*\)")  # what is left of brackets round links
+_TRIM = " -–—:,.;|"
+FEW_WORDS = 12  # beside a title they are a venue and names, and no abstract
+# Pages of papers that carry no id.
+_PUBLISHERS = (
+    *("openreview.net/", "aclanthology.org/", "proceedings.mlr.press/", "papers.nips.cc/", "proceedings.neurips.cc/"),
+    *("openaccess.thecvf.com/", "ieeexplore.ieee.org/", "dl.acm.org/", "jmlr.org/papers", "ojs.aaai.org/"),
+    *("sciencedirect.com/science/article", "link.springer.com/", "nature.com/articles", "semanticscholar.org/paper"),
+    *("usenix.org/conference", "isca-archive.org/", "ecva.net/papers", "science.org/doi", "pnas.org/doi"),
+)
 _CODE = ("github.com", "gitlab.com", "huggingface.co/spaces", "bitbucket.org", "codeberg.org")
 
 
@@ -60,6 +73,8 @@ class _Draft:
     links: list[str]
     told: dict[str, str] = field(default_factory=dict)
     prose: list[str] = field(default_factory=list)
+    is_listed: bool = False
+    indent: int = 0
 
 
 def recognise(head: str) -> bool:
@@ -96,9 +111,13 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
         if line:
             columns, before = [], []
         begun = _begun(line, number)
-        ends = begun or _HEADING.match(line) or line.startswith(("---", "***", "==="))
+        indent = len(raw) - len(raw.lstrip())
+        ends = bool(begun or _HEADING.match(line) or line.startswith(("---", "***", "===")))
+        ends |= bool(_LISTED.match(line) and draft and draft.is_listed and indent <= draft.indent)
         if draft and ends:
             yield _result(draft)
+        if begun:
+            begun.indent, begun.is_listed = indent, not _HEADING.match(line)
         if ends:
             draft = begun
         elif draft and line:
@@ -116,17 +135,43 @@ def _begun(line: str, number: int) -> _Draft | None:
         return None
     rest = found["rest"].rstrip("# ")
     links = _links(rest)
-    if not links or not (any(map(canonical_id, links)) or (heading and _LINK.match(_MARKS.sub("", rest)))):
+    leads = heading and (named := _LINK.match(_MARKS.sub("", rest))) and not _is_code(named["url"])
+    if not links or not (leads or any(map(_is_paper, links))):
         return None
-    first = _LINK.search(rest)
-    text = _MARKS.sub("", _LINK.sub("", rest)).strip(" -–—:,.;|()[]") if first else ""
-    title = _shown(first["text"]) if first else ""
-    if not first or canonical_id(title) or len(title.split()) < 2 <= len(text.split()):
-        title, text = _BARE.sub("", _MARKS.sub("", _LINK.sub("", rest))).strip(" -–—:,;|()[]"), ""
-    draft = _Draft(number, title, links)
-    if listed and text:
+    dated = _DATED.match(rest)
+    title, text = _titled(rest[dated.end() :] if dated else rest)
+    draft = _Draft(number, title, links, {"date": dated["day"]} if dated else {})
+    if listed and text and len(text.split()) < FEW_WORDS:
+        draft.told["comments"] = text
+    elif listed and text:
         _take(draft, text)
     return draft
+
+
+def _titled(rest: str) -> tuple[str, str]:
+    """Return the title that a line tells, and what it tells beside it.
+
+    It is what the first link says, unless that is no more than `paper`; then what stands in quotes or bold, or all.
+    """
+    named = next((found for found in _LINK.finditer(rest) if not found[0].startswith("!")), None)
+    title = _shown(named["text"]).strip("[] ") if named else ""
+    words = _EMPTY.sub("", _BARE.sub("", _LINK.sub("", rest)))
+    plain = _MARKS.sub("", words).strip(_TRIM)
+    if named and not canonical_id(title) and (len(title.split()) > 1 or len(plain.split()) < 2):
+        return title, plain
+    for marked in (_QUOTED.match(rest), _BOLD.search(words)):
+        said = _shown(marked["said"]).strip(" .,") if marked else ""
+        if marked and len(said.split()) > 1 and not day(said):
+            return said, _MARKS.sub("", words.replace(marked[0], " ", 1)).strip(_TRIM)
+    return plain, ""
+
+
+def _is_paper(link: str) -> bool:
+    return canonical_id(link) is not None or any(host in link for host in _PUBLISHERS)
+
+
+def _is_code(link: str) -> bool:
+    return any(host in link for host in _CODE)
 
 
 def _take(draft: _Draft, line: str) -> None:
@@ -152,6 +197,8 @@ def _tabled(cells: list[str], columns: list[str], number: int) -> _Draft | None:
         return None
     told = {name: _shown(cell) for name, cell in named.items() if name}
     if "title" not in told:
+        if not any(map(_is_paper, links)):
+            return None
         texts = [_shown(cell) for cell in cells]
         told["title"] = max((text for text in texts if not canonical_id(text)), key=len, default="")
         told.setdefault("date", next((text for text in texts if day(text) and len(text) < 20), ""))
@@ -160,7 +207,7 @@ def _tabled(cells: list[str], columns: list[str], number: int) -> _Draft | None:
 
 def _result(draft: _Draft) -> Paper | BadRecord:
     ids = [*draft.links, draft.told.get("doi", ""), draft.told.get("arxiv", "")]
-    code = next((link for link in draft.links if any(host in link for host in _CODE)), None)
+    code = next(filter(_is_code, draft.links), None)
     own = [link for link in draft.links if link != code]
     try:
         return make_paper(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from digestd.ingest.dates import day
+from digestd.ingest.formats.pubmed_xml import NO_TITLE
 from digestd.ingest.formats.tagged import Record
 from digestd.ingest.identity import NotAPaper, bad_record, make_paper
 from digestd.ingest.reading import half_written
@@ -68,7 +69,7 @@ def _paper(record: Record) -> Paper:
     told = record.first("DP")
     published = day(told) if _WHOLE_DAY.match(told) else day(record.first("DEP")) or day(told)
     return make_paper(
-        title=record.first("TI", "TT", "BTI"),
+        title=next((title for title in record.all("TI", "TT", "BTI") if title.strip("[]. ") != NO_TITLE), ""),
         ids=[f"pmid:{record.first('PMID')}", *dois[:1]],
         authors=record.all("FAU", "CN") or record.all("AU", "CN"),
         abstract=record.first("AB", "OAB"),

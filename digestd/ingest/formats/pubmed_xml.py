@@ -12,6 +12,7 @@ from digestd.ingest.markup import Element, elements, inner, line_of, root
 from digestd.model import BadRecord, Paper
 
 NAME = "pubmed-xml"
+NO_TITLE = "Not Available"  # what PubMed writes in brackets where a title was not translated
 ARTICLES = frozenset({"PubmedArticle", "PubmedBookArticle"})
 
 _XML = re.compile(r"^[ \t]*(?=<(?:\?xml|!DOCTYPE|Pubmed\w+)\b)", re.MULTILINE)
@@ -39,9 +40,9 @@ def _paper(article: Element) -> Paper:
     body = next(iter([*article.iterfind("MedlineCitation/Article"), *article.iterfind("BookDocument")]), article)
     dates = ("ArticleDate", "Journal/JournalIssue/PubDate", "ContributionDate", "Book/PubDate")
     return make_paper(
-        title=_first(body, "ArticleTitle", "VernacularTitle", "Book/BookTitle").strip(),
+        title=_title(body),
         ids=[f"pmid:{pmid}", *dois[:1]],
-        authors=[name for author in body.iterfind("AuthorList/Author") if (name := _name(author))],
+        authors=[name for author in _authors(body) if (name := _name(author))],
         abstract=" ".join(_labelled(body.iterfind("Abstract/AbstractText")))
         or " ".join(_labelled(article.iterfind("MedlineCitation/OtherAbstract/AbstractText"))),
         url=f"https://pubmed.ncbi.nlm.nih.gov/{pmid}/" if pmid else None,
@@ -55,6 +56,21 @@ def _paper(article: Element) -> Paper:
 
 def _first(element: Element, *paths: str) -> str:
     return next((said for path in paths for found in element.iterfind(path) if (said := inner(found))), "")
+
+
+def _title(body: Element) -> str:
+    """Return the title; where there is none in English, the one in the article's own language."""
+    titles = (_first(body, name) for name in ("ArticleTitle", "VernacularTitle", "Book/BookTitle"))
+    return next((title for title in titles if title and title.strip("[]. ") != NO_TITLE), "")
+
+
+def _authors(body: Element) -> list[Element]:
+    """Return the authors: of a chapter its own, of a book those of the book; no editors, and no misspelled names."""
+    for path in ("AuthorList", "Book/AuthorList"):
+        lists = [one for one in body.iterfind(path) if one.get("Type") != "editors"]
+        if found := [one for each in lists for one in each.iterfind("Author") if one.get("ValidYN") != "N"]:
+            return found
+    return []
 
 
 def _name(author: Element) -> str:

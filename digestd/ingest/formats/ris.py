@@ -48,7 +48,7 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
             yield _result(record)
             record = None
         elif record is None:
-            if text:
+            if tag:  # else a heading, as databases put them between: `2.`, `Provider: …`
                 yield bad_record(number, "a line outside of any reference", text)
         elif tag:
             record.add(tag, value)
@@ -89,7 +89,7 @@ def _paper(record: Record) -> Paper:
         abstract=html_text(" ".join(record.all("AB") or record.all("N2"))),
         url=page_of([*names, *links], next(iter(links), None)),
         published=next((told for value in record.all("DA", "PY", "Y1") if (told := day(value))), None),
-        categories=dict.fromkeys(html_text(word) for word in record.all("KW")),
+        categories=dict.fromkeys(html_text(word) for word in record.lines("KW")),
         source="ris",
         pdf=next((value for value in record.all("L1") if value.startswith("http")), None),
     )

@@ -19,7 +19,7 @@ LISTS = frozenset({"data", "recommendedPapers", "papers", "results"})
 def recognise(head: str) -> bool:
     """Return whether the keys are those of Semantic Scholar's papers."""
     found = keys(head)
-    return "title" in found and bool(found & {"paperId", "externalIds", "corpusId", "recommendedPapers"})
+    return "title" in found and bool(found & {"paperId", "externalIds", "corpusId", "recommendedPapers", "corpusid"})
 
 
 def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
@@ -42,21 +42,22 @@ def _paper(record: Any) -> Paper:
             record = record[wrapper]
     if not isinstance(record, dict):
         raise NotAPaper(f"expected an object, found {type(record).__name__}")
-    named = record.get("externalIds")
-    names = {key: str(value) for key, value in named.items() if value} if isinstance(named, dict) else {}
-    prefixes = (("ArXiv", "arXiv:"), ("DOI", "doi:"), ("PubMed", "pmid:"))
+    record = {key.lower(): value for key, value in record.items()}  # the bulk files have them so
+    named = record.get("externalids")
+    names = {key.lower(): str(value) for key, value in named.items() if value} if isinstance(named, dict) else {}
+    prefixes = (("arxiv", "arXiv:"), ("doi", "doi:"), ("pubmed", "pmid:"))
     ids = [prefix + names[key] for key, prefix in prefixes if key in names]
-    pdf = record.get("openAccessPdf")
+    pdf = record.get("openaccesspdf")
     return make_paper(
         title=string(record, "title"),
         ids=ids,
         authors=[string(author, "name") for author in _dicts(record, "authors")],
         abstract=string(record, "abstract"),
         url=page_of(ids, string(record, "url") or _page(record)),
-        published=day(string(record, "publicationDate")) or _year(record),
+        published=day(string(record, "publicationdate")) or _year(record),
         categories=dict.fromkeys(
-            [one for one in _list(record, "fieldsOfStudy") if isinstance(one, str)]
-            + [string(one, "category") for one in _dicts(record, "s2FieldsOfStudy")]
+            [one for one in _list(record, "fieldsofstudy") if isinstance(one, str)]
+            + [string(one, "category") for one in _dicts(record, "s2fieldsofstudy")]
         ),
         source="semantic scholar",
         pdf=string(pdf, "url") if isinstance(pdf, dict) else None,
@@ -64,7 +65,7 @@ def _paper(record: Any) -> Paper:
 
 
 def _page(record: dict[str, Any]) -> str | None:
-    name = string(record, "paperId")
+    name = string(record, "paperid")
     return f"https://www.semanticscholar.org/paper/{name}" if name.isalnum() else None
 
 

@@ -40,6 +40,10 @@ class Record:
         """Return the values of every field of one of the tags, those of the first tag first."""
         return [said for tag in tags for said in self._of(tag)]
 
+    def lines(self, tag: str) -> list[str]:
+        """Return the lines of every field of a tag, each a value of its own: EndNote writes lists so."""
+        return [said for name, values in self.fields if name == tag for one in values if (said := one.strip())]
+
     def first(self, *tags: str) -> str:
         """Return the first value there is."""
         return next(iter(self.all(*tags)), "")
