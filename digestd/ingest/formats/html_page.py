@@ -43,7 +43,7 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
     """Yield the page's papers. Raises FileRefused for a page that tells of none."""
     page = _page(lines)
     found = 0
-    for reader in (_huggingface, _arxiv_listing, _described):
+    for reader in (_huggingface, _huggingface_cards, _arxiv_listing, _described):
         for record in reader(page):
             found += 1
             yield record
@@ -77,9 +77,32 @@ def _huggingface(page: Element) -> Iterator[Paper | BadRecord]:
             props = json.loads(holder.get("data-props"))
         except (ValueError, RecursionError):
             continue
-        told = props.get("dailyPapers") or props.get("papers") if isinstance(props, dict) else None
+        if not isinstance(props, dict):
+            continue
+        told = props.get("dailyPapers") or props.get("papers")
+        if isinstance(one := props.get("paper"), dict) and "title" in one:  # the page of one paper
+            told = [one]
         for record in told if isinstance(told, list) else ():
             yield from _attempt(huggingface_json.paper, record, holder.sourceline)
+
+
+def _huggingface_cards(page: Element) -> Iterator[Paper | BadRecord]:
+    """Yield the cards that readers see, where a page was saved without what its scripts read."""
+    for card in page.iter("article"):
+        for link in card.iterfind(".//h3//a"):
+            if "/papers/" in link.get("href", ""):
+                yield from _attempt(lambda pair: _card(*pair), (card, link), card.sourceline)
+
+
+def _card(card: Element, link: Element) -> Paper:
+    votes = next((inner(found) for found in card.iter("div") if "leading-none" in _classes(found)), "")
+    return make_paper(
+        title=inner(link),
+        ids=[link.get("href", "").partition("#")[0]],
+        abstract=" ".join(inner(found) for found in card.iter("p")),
+        votes=int(votes) if votes.isdecimal() and len(votes) < 9 else None,
+        source="huggingface",
+    )
 
 
 def _arxiv_listing(page: Element) -> Iterator[Paper | BadRecord]:
@@ -112,6 +135,9 @@ def _described(page: Element) -> Iterator[Paper | BadRecord]:
     told: dict[str, list[str]] = {}
     for meta in page.iterfind(".//meta[@name]"):
         told.setdefault(meta.get("name").lower(), []).append(html.unescape(meta.get("content") or "").strip())
+    for cell in page.iter("td"):  # arXiv's page of a paper says more to its readers than to search engines
+        for name in {"subjects", "comments"}.intersection(_classes(cell)):
+            told.setdefault(f"arxiv {name}", []).append(inner(cell))
     if told.get("citation_title"):
         yield from _attempt(_from_meta, told, 1)
 
@@ -133,6 +159,8 @@ def _from_meta(told: dict[str, list[str]]) -> Paper:
         abstract=first("citation_abstract", "dc.description"),
         url=page_of([*ids, link], link),
         published=day(first("citation_date", "citation_publication_date", "citation_online_date", "dc.date")),
+        categories=dict.fromkeys(_SUBJECT.findall(first("arxiv subjects"))),
+        comments=first("arxiv comments"),
         source="arxiv" if first("citation_arxiv_id") else "web",
         pdf=first("citation_pdf_url"),
     )

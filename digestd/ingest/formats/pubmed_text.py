@@ -47,7 +47,7 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
             record
             and not line.endswith("\n")
             and record.fields[-1:]
-            and record.fields[-1][0] in ("PMID", "TI", "AB", "LID")
+            and (record.fields[-1][0] in ("PMID", "TI", "AB", "LID") or not record.first("TI", "TT"))
         )
         if cut and not _ENDED.search(text):
             raise half_written(number)
@@ -68,8 +68,11 @@ def _paper(record: Record) -> Paper:
     dois = [said.split(" ")[0] for said in record.all("LID", "AID") if said.endswith("[doi]")]
     told = record.first("DP")
     published = day(told) if _WHOLE_DAY.match(told) else day(record.first("DEP")) or day(told)
+    titles = record.all("TI", "TT")
+    if record.first("SO", "EDAT", "CRDT"):  # else it breaks off, and the title of its chapter may have been to come
+        titles += record.all("BTI")
     return make_paper(
-        title=next((title for title in record.all("TI", "TT", "BTI") if title.strip("[]. ") != NO_TITLE), ""),
+        title=next((title for title in titles if title.strip("[]. ") != NO_TITLE), ""),
         ids=[f"pmid:{record.first('PMID')}", *dois[:1]],
         authors=record.all("FAU", "CN") or record.all("AU", "CN"),
         abstract=record.first("AB", "OAB"),
