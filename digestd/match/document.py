@@ -7,95 +7,144 @@ equals nothing and by a gap in the word numbers that no NEAR can bridge.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
-from digestd.match.text import Border, Reading, Token, fold, plain, readings, tokens
+from digestd.match.text import MAX_JOINED, Border, Token, fold, plain, readings, tokens
 from digestd.model import Field, Paper, Span
 
-Range = tuple[int, int]  # tokens of a document, from the first to before the second
+# Tokens of a document from one on: the first, shifted, and how many; so places sort by where they begin. A query has
+# at most 1,000 characters, and so less than 1,024 tokens. Below zero: -1 is the first of `code_spans`.
+Place = int
 
 MAX_READ = 100_000  # characters of a field: thirty long abstracts; five megabytes would take a gigabyte and 20 seconds
 MAX_DISTANCE = 100  # words; what is further apart is in the same paper, and no nearer than that
+SHIFT = 10
+SIZE = (1 << SHIFT) - 1
+FIELDS = tuple(Field)  # a token's field is a number
+_CATEGORY = FIELDS.index(Field.CATEGORY)
 _GAP = MAX_DISTANCE + 1
 _WALL = Token("", "", 0, 0)
 
 # `cs.CL`, `hep-th`: names that are asked for as a whole. `Cell Biology` is text like any other.
 _CODE = re.compile(r"\S*[^\W_][.-]\S+")
 
+_GLUED, _JOINABLE, _LETTERS = 1, 2, 4  # what is remembered of a token's border and word
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """An analysed paper.
+    """An analysed paper, in arrays: thousands of them are held at once.
 
     `texts` holds the plain text of each field, which spans index (authors and categories joined with ", ");
-    `tokens`, `fields`, `numbers` and `readings` are parallel: each token, its field, the number of its word
-    (`GPT4` is two tokens and one word), and the ways to read it with those that follow. `stems` says where each
-    stem begins and ends, `beginnings` at which tokens words begin with two letters (by their `prefix_key`),
-    `codes` where a category stands by its whole name and by the part before the dot. `keys` is all that can be
-    asked of an index: see `stem_key`, `prefix_key` and `code_key`.
+    `words`, `starts`, `ends`, `fields` (numbers of FIELDS) and `numbers` are parallel, a value for each token: what
+    it says, the characters it covers, its field, and the number of its word (`GPT4` is two tokens and one word).
+    `stems` says where each stem stands, one place for each token it begins at, the shortest, and `longer` where it
+    stands from the same token in a longer reading; `beginnings` at which tokens words begin with two letters (by
+    their `prefix_key`), `codes` where a category stands by its whole name and by the part before the dot.
     """
 
     paper: Paper
     texts: Mapping[Field, str]
-    tokens: tuple[Token, ...]
-    fields: tuple[Field, ...]
-    numbers: tuple[int, ...]
-    readings: tuple[tuple[Reading, ...], ...]
-    stems: Mapping[str, tuple[Range, ...]]
+    words: tuple[str, ...]
+    starts: Sequence[int]
+    ends: Sequence[int]
+    fields: bytes
+    numbers: Sequence[int]
+    borders: bytes
+    signs: Mapping[int, str]
+    stems: Mapping[str, tuple[Place, ...]]
+    longer: Mapping[str, tuple[Place, ...]]
     beginnings: Mapping[str, tuple[int, ...]]
-    codes: Mapping[str, tuple[Span, ...]]
-    keys: frozenset[str]
+    codes: Mapping[str, tuple[Place, ...]]
+    code_spans: tuple[Span, ...]
 
-    def span(self, place: Range) -> Span:
+    @property
+    def keys(self) -> frozenset[str]:
+        """All that can be asked of an index: see `stem_key`, `prefix_key` and `code_key`. Made anew each time."""
+        named = (code_key(name) for name in self.codes)
+        begun = (code_key(name[:2] + "*") for name in self.codes)
+        return frozenset((*self.stems, *self.beginnings, *named, *begun))
+
+    def field(self, place: Place) -> int:
+        """Return the field of a place, by its number."""
+        return self.fields[place >> SHIFT] if place >= 0 else _CATEGORY
+
+    def span(self, place: Place) -> Span:
         """Return the characters that the tokens of `place` cover."""
-        start, end = place
-        return Span(self.fields[start], self.tokens[start].start, self.tokens[end - 1].end)
+        if place < 0:
+            return self.code_spans[-1 - place]
+        start = place >> SHIFT
+        return Span(FIELDS[self.fields[start]], self.starts[start], self.ends[start + (place & SIZE) - 1])
 
-    def distance(self, left: Range, right: Range) -> int | None:
+    def distance(self, left: Place, right: Place) -> int | None:
         """Return how many words lie from one place to the other (neighbours: 1); None where they overlap."""
-        first, second = sorted((left, right))
-        return None if second[0] < first[1] else self.numbers[second[0]] - self.numbers[first[1] - 1]
+        first, second = min(left, right), max(left, right)
+        end, start = (first >> SHIFT) + (first & SIZE), second >> SHIFT
+        return None if start < end else self.numbers[start] - self.numbers[end - 1]
+
+    def sizes(self, stem: str, start: int) -> Iterator[int]:
+        """Yield of how many tokens the readings from one on are that have this stem, shortest first."""
+        for places in (self.stems.get(stem, ()), self.longer.get(stem, ())):
+            at = bisect_left(places, start << SHIFT)
+            while at < len(places) and places[at] >> SHIFT == start:
+                yield places[at] & SIZE
+                at += 1
+
+    def sizes_beginning(self, letters: str, start: int) -> Iterator[int]:
+        """Yield of how many tokens the readings from one on are that begin with these letters, shortest first."""
+        word = self.words[start]
+        for size in range(1, MAX_JOINED + 1):
+            if word.startswith(letters):
+                yield size
+            after = start + size
+            if not (self.borders[after - 1] & _JOINABLE and self.borders[after] & _LETTERS):
+                return
+            word += self.words[after]
+
+    def goes_on(self, token: int) -> bool:
+        """Whether the word of a token goes on behind it: `RAG` in `RAG2` does."""
+        return token >= 0 and bool(self.borders[token] & _GLUED)
 
 
 def analyse(paper: Paper) -> Document:
     """Return `paper` made ready for queries; its texts are taken as clean, of each field MAX_READ characters."""
     texts: dict[Field, str] = {}
     found: list[Token] = []
-    fields: list[Field] = []
-    codes: dict[str, list[Span]] = {}
-    for field, parts in _parts(paper):
+    fields = bytearray()
+    codes: dict[str, list[Place]] = {}
+    code_spans: list[Span] = []
+    for number, (field, parts) in enumerate(_parts(paper)):
         offset = 0
         for part in parts:
             if field is Field.CATEGORY and is_code(part):
-                span = Span(field, offset, offset + len(part))
+                code_spans.append(Span(field, offset, offset + len(part)))
                 for name in {code(part), code(part.partition(".")[0])}:
-                    codes.setdefault(name, []).append(span)
+                    codes.setdefault(name, []).append(-len(code_spans))
             else:
                 found += [*tokens(part, offset), _WALL]
-                fields += [field] * (len(found) - len(fields))
+                fields += bytes([number]) * (len(found) - len(fields))
             offset += len(part) + len(", ")
         texts[field] = ", ".join(parts)
-    ways = tuple(() if token is _WALL else tuple(readings(found, at)) for at, token in enumerate(found))
-    stems = _stems(ways)
-    beginnings = _beginnings(ways)
+    stems, longer, beginnings = _places(found)
     return Document(
         paper=paper,
-        texts=MappingProxyType(texts),
-        tokens=tuple(found),
-        fields=tuple(fields),
-        numbers=tuple(_numbers(found)),
-        readings=ways,
-        stems=MappingProxyType({name: tuple(places) for name, places in stems.items()}),
-        beginnings=MappingProxyType({key: tuple(starts) for key, starts in beginnings.items()}),
-        codes=MappingProxyType({name: tuple(spans) for name, spans in codes.items()}),
-        keys=frozenset(
-            {stem_key(name) for name in stems}
-            | beginnings.keys()
-            | {code_key(name) for name in codes}
-            | {code_key(name[:2] + "*") for name in codes}
-        ),
+        texts=texts,
+        words=tuple(sys.intern(token.word) for token in found),  # the same few thousand in all papers
+        starts=array("I", (token.start for token in found)),
+        ends=array("I", (token.end for token in found)),
+        fields=bytes(fields),
+        numbers=array("I", _numbers(found)),
+        borders=bytes(map(_border, found)),
+        signs={at: token.sign for at, token in enumerate(found) if token.sign},
+        stems={name: tuple(places) for name, places in stems.items()},
+        longer={name: tuple(places) for name, places in longer.items()},
+        beginnings={key: tuple(starts) for key, starts in beginnings.items()},
+        codes={name: tuple(places) for name, places in codes.items()},
+        code_spans=tuple(code_spans),
     )
 
 
@@ -143,23 +192,28 @@ def _read(parts: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _stems(ways: tuple[tuple[Reading, ...], ...]) -> dict[str, list[Range]]:
-    stems: dict[str, list[Range]] = {}
-    for start, way in enumerate(ways):
-        for reading in way:
+def _places(
+    found: list[Token],
+) -> tuple[dict[str, list[Place]], dict[str, list[Place]], dict[str, dict[int, None]]]:
+    stems: dict[str, list[Place]] = {}
+    longer: dict[str, list[Place]] = {}
+    beginnings: dict[str, dict[int, None]] = {}
+    for start, token in enumerate(found):
+        if token is _WALL:
+            continue
+        for reading in readings(found, start):
             places = stems.setdefault(reading.stem, [])
             # "model's" read as one has the stem of `model`: the shortest reading from a token is the place.
-            if not places or places[-1][0] != start:
-                places.append((start, start + reading.size))
-    return stems
+            if places and places[-1] >> SHIFT == start:
+                places = longer.setdefault(reading.stem, [])
+            places.append(start << SHIFT | reading.size)
+            beginnings.setdefault(sys.intern(prefix_key(reading.word)), {})[start] = None
+    return stems, longer, beginnings
 
 
-def _beginnings(ways: tuple[tuple[Reading, ...], ...]) -> dict[str, set[int]]:
-    beginnings: dict[str, set[int]] = {}
-    for start, way in enumerate(ways):
-        for reading in way:
-            beginnings.setdefault(prefix_key(reading.word), set()).add(start)
-    return beginnings
+def _border(token: Token) -> int:
+    glued = _GLUED if token.border is Border.GLUED and not token.sign else 0
+    return glued | (_JOINABLE if token.joinable else 0) | (_LETTERS if token.word.isalpha() else 0)
 
 
 def _numbers(found: list[Token]) -> Iterator[int]:

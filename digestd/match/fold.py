@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from math import ceil
 
-from digestd.match.document import Document
+from digestd.match.document import FIELDS, SHIFT, SIZE, Document
 from digestd.model import Field
 
 NEAR = 0.6  # between what is the same work and what is only of the same authors
+_ABSTRACT = FIELDS.index(Field.ABSTRACT)
 _WORDS = 3
 _LEAST = 15  # shingles; a shorter abstract ("This paper has been withdrawn by the author") says too little
 
@@ -49,11 +50,13 @@ def near_copies(documents: Iterable[Document], threshold: float = NEAR) -> Mappi
 
 def shingles(document: Document) -> frozenset[Shingle]:
     """Return the runs of words of a paper's abstract, by their stems."""
-    stems = [
-        token.stem
-        for token, field in zip(document.tokens, document.fields, strict=True)
-        if field is Field.ABSTRACT and token.stem
+    read = [
+        (place >> SHIFT, stem)
+        for stem, places in document.stems.items()
+        for place in places
+        if place & SIZE == 1 and document.field(place) == _ABSTRACT
     ]
+    stems = [stem for _, stem in sorted(read)]
     return frozenset(zip(*(stems[start:] for start in range(_WORDS)), strict=False))
 
 

@@ -147,9 +147,15 @@ class Index(Generic[Key]):
         if len(self._sums) < len(self._wants):
             self._sums = np.zeros(len(self._wants) + len(self._wants) // 8, np.int64)
         sums = self._sums
-        for number, worth in points.items():
-            for weight, holders in self._askers.get(number, {}).items():
-                sums[_numbers(holders)] += rank.part(weight, worth)  # a want is at most once in a set
+        # One addition over all wants at once: one for each query took three times as long.
+        askers = [
+            (holders, rank.part(weight, worth))
+            for number, worth in points.items()
+            for weight, holders in self._askers.get(number, {}).items()
+        ]
+        wants = np.frombuffer(b"".join([holders for holders, _ in askers]), np.uint32)
+        steps = np.array([part for _, part in askers], np.int64)
+        np.add.at(sums, wants, np.repeat(steps, [len(holders) for holders, _ in askers]))
         for number in points.keys() & self._excluders.keys():
             sums[_numbers(self._excluders[number])] = 0
         found = np.flatnonzero(sums)  # no part is 0

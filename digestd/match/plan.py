@@ -13,15 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from digestd.match.document import Document, Range, code, code_key, prefix_key, stem_key
+from digestd.match.document import FIELDS, SHIFT, SIZE, Document, Place, code, code_key, prefix_key, stem_key
 from digestd.match.syntax import And, Exact, Loose, Near, Node, Not, Or, Prefix, Within, Words
-from digestd.match.text import Border, Token, readings, tokens
-from digestd.model import Field, Span
+from digestd.match.text import Border, readings, tokens
+from digestd.model import Field
 
-Fields = frozenset[Field]
+Fields = frozenset[int]  # by their numbers in FIELDS
 Requirement = frozenset[str]  # keys: a document that has none of them cannot be hit
 
-EVERYWHERE: Fields = frozenset({Field.TITLE, Field.ABSTRACT, Field.AUTHOR, Field.CATEGORY})  # a source must be named
+_CATEGORY = FIELDS.index(Field.CATEGORY)
+EVERYWHERE: Fields = frozenset(range(len(FIELDS))) - {FIELDS.index(Field.SOURCE)}  # a source must be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,20 @@ class Pattern:
 
     steps: tuple[tuple[Step, ...], ...]
 
-    def places(self, document: Document, fields: Fields) -> Iterator[Range]:
-        """Yield where the pattern stands, one place for each token it begins at: the shortest."""
+    def places(self, document: Document, fields: Fields) -> list[Place]:
+        """Return where the pattern stands, one place for each token it begins at: the shortest."""
         first = self.steps[0]
+        in_field = document.fields
         if len(self.steps) == 1 and not first[0].prefix and not first[0].sign:
             # One word, which is most of what people ask for: the document knows the answer.
-            yield from (place for place in document.stems.get(first[0].word, ()) if document.fields[place[0]] in fields)
-            return
+            return [place for place in document.stems.get(first[0].word, ()) if in_field[place >> SHIFT] in fields]
+        found = []
         for start in self._starts(document):
-            if document.fields[start] in fields:
+            if in_field[start] in fields:
                 end = self._end(document, start)
                 if end is not None:
-                    yield start, end
+                    found.append(start << SHIFT | end - start)
+        return found
 
     def requirements(self) -> Iterator[Requirement]:
         """Yield, for each token, the keys of the steps over it: one of them must be in the document."""
@@ -77,7 +80,7 @@ class Pattern:
             if step.prefix:
                 starts.update(document.beginnings.get(prefix_key(step.word), ()))
             else:
-                starts.update(start for start, _ in document.stems.get(step.word, ()))
+                starts.update(place >> SHIFT for place in document.stems.get(step.word, ()))
         return sorted(starts)
 
     def _end(self, document: Document, start: int) -> int | None:
@@ -86,11 +89,11 @@ class Pattern:
         reached[0].add(start)
         for position, steps in enumerate(self.steps):
             for at in reached[position]:
-                for reading in document.readings[at]:
-                    for step in steps:
-                        met = reading.word.startswith(step.word) if step.prefix else reading.stem == step.word
-                        if met and _signed(step, document.tokens[at + reading.size - 1]):
-                            reached[step.after].add(at + reading.size)
+                for step in steps:
+                    sizes = (document.sizes_beginning if step.prefix else document.sizes)(step.word, at)
+                    ends = (at + size for size in sizes)
+                    signed = (end for end in ends if step.sign in ("", document.signs.get(end - 1)))
+                    reached[step.after].update(signed)
         return min(reached[-1], default=None)
 
 
@@ -102,10 +105,10 @@ class Spelling:
     lead: int
     trail: int
 
-    def stands(self, document: Document, place: Range) -> bool:
+    def stands(self, document: Document, place: Place) -> bool:
         """Whether `place` is spelt so and its words do not go on: `=RAG` is not in RAG2."""
-        start, end = place
-        if _goes_on(document.tokens, start - 1) or _goes_on(document.tokens, end - 1):
+        start = place >> SHIFT
+        if document.goes_on(start - 1) or document.goes_on(start + (place & SIZE) - 1):
             return False
         span = document.span(place)
         first = max(span.start - self.lead, 0)
@@ -126,38 +129,37 @@ class Term:
     prefix: bool = False
     beside: tuple[Pattern, ...] = ()
 
-    def places(self, document: Document) -> list[Range]:
+    def places(self, document: Document) -> list[Place]:
         """Return where the term stands in texts, in order."""
-        places: Iterable[Range] = self.pattern.places(document, self.fields)
+        found = self.pattern.places(document, self.fields)
         if self.exact is not None:
-            places = (place for place in places if self.exact.stands(document, place))
-        found = list(places)
+            found = [place for place in found if self.exact.stands(document, place)]
         if not found and self.beside:
             found = sorted({place for pattern in self.beside for place in pattern.places(document, self.fields)})
         return found
 
-    def find(self, document: Document) -> tuple[Span, ...] | None:
+    def find(self, document: Document) -> list[Place] | None:
         """Return where the term stands, or None."""
-        spans = [document.span(place) for place in self.places(document)]
-        if Field.CATEGORY in self.fields and document.codes:
-            spans += self._categories(document)
-        return tuple(spans) or None
+        found = self.places(document)
+        if document.codes and _CATEGORY in self.fields:
+            found += self._categories(document)
+        return found or None
 
     def requirements(self) -> list[Requirement]:
         """Return the sets of keys of which each must meet the document's."""
         others = {stem_key(pattern.steps[0][0].word) for pattern in self.beside}
-        if Field.CATEGORY in self.fields:
+        if _CATEGORY in self.fields:
             others.add(code_key(self.code[:2] + "*" if self.prefix else self.code))
         return [required | others for required in self.pattern.requirements()]
 
-    def _categories(self, document: Document) -> Iterable[Span]:
+    def _categories(self, document: Document) -> Iterable[Place]:
         if self.prefix:
-            return {span for name, spans in document.codes.items() if name.startswith(self.code) for span in spans}
-        spans = document.codes.get(self.code, ())
-        if self.exact is None:
-            return spans
+            return {place for name, found in document.codes.items() if name.startswith(self.code) for place in found}
+        places = document.codes.get(self.code, ())
+        if self.exact is None or not places:
+            return places
         whole = document.texts[Field.CATEGORY]
-        return [span for span in spans if whole.startswith(self.exact.text, span.start)]
+        return [place for place in places if whole.startswith(self.exact.text, document.span(place).start)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,22 +170,23 @@ class Nearby:
     right: tuple[Term, ...]
     distance: int
 
-    def find(self, document: Document) -> tuple[Span, ...] | None:
+    def find(self, document: Document) -> list[Place] | None:
         """Return the places of both sides that have one of the other near."""
         left, right = _union(self.left, document), _union(self.right, document)
         places = {*self._with_neighbour(document, left, right), *self._with_neighbour(document, right, left)}
-        return tuple(document.span(place) for place in sorted(places)) or None
+        return sorted(places) or None
 
     def requirements(self) -> list[Requirement]:
         """Return the sets of keys of which each must meet the document's."""
         return [_any_of(side) for side in (self.left, self.right)]
 
-    def _with_neighbour(self, document: Document, places: list[Range], others: list[Range]) -> Iterator[Range]:
-        numbers = [document.numbers[start] for start, _ in others]
-        widest = max((end - start for start, end in others), default=0)
+    def _with_neighbour(self, document: Document, places: list[Place], others: list[Place]) -> Iterator[Place]:
+        numbers = [document.numbers[place >> SHIFT] for place in others]
+        widest = max((place & SIZE for place in others), default=0)
         for place in places:
-            low = bisect_left(numbers, document.numbers[place[0]] - self.distance - widest)
-            high = bisect_left(numbers, document.numbers[place[1] - 1] + self.distance + 1)
+            start, last = place >> SHIFT, (place >> SHIFT) + (place & SIZE) - 1
+            low = bisect_left(numbers, document.numbers[start] - self.distance - widest)
+            high = bisect_left(numbers, document.numbers[last] + self.distance + 1)
             distances = (document.distance(place, other) for other in others[low:high])
             if any(distance is not None and distance <= self.distance for distance in distances):
                 yield place
@@ -196,21 +199,23 @@ class Window:
     parts: tuple[tuple[Term, int], ...]
     distance: int
 
-    def find(self, document: Document) -> tuple[Span, ...] | None:
+    def find(self, document: Document) -> list[Place] | None:
         """Return every place of the words inside of a stretch that holds them all."""
         places = sorted((place, part) for part, (term, _) in enumerate(self.parts) for place in term.places(document))
-        found: set[Range] = set()
+        begins = [document.numbers[place >> SHIFT] for place, _ in places]
+        ends = [document.numbers[(place >> SHIFT) + (place & SIZE) - 1] for place, _ in places]
+        found: set[Place] = set()
         last = 0
-        for number, ((start, _), _) in enumerate(places):
-            limit = document.numbers[start] + self.distance
+        for number, begin in enumerate(begins):
+            limit = begin + self.distance
             last = max(last, number)
-            while last < len(places) and document.numbers[places[last][0][0]] <= limit:
+            while last < len(places) and begins[last] <= limit:
                 last += 1
-            inside = [one for one in places[number:last] if document.numbers[one[0][1] - 1] <= limit]
+            inside = [places[at] for at in range(number, last) if ends[at] <= limit]
             counted = Counter(part for _, part in inside)
             if all(counted[part] >= times for part, (_, times) in enumerate(self.parts)):
                 found.update(place for place, _ in inside)
-        return tuple(document.span(place) for place in sorted(found)) or None
+        return sorted(found) or None
 
     def requirements(self) -> list[Requirement]:
         """Return the sets of keys of which each must meet the document's."""
@@ -236,26 +241,26 @@ Leaf = Term | Nearby | Window
 Plan = Leaf | Combined | Without
 
 
-def find(plan: Plan, document: Document, *, holds: bool = True) -> tuple[Span, ...] | None:
+def find(plan: Plan, document: Document, *, holds: bool = True) -> list[Place] | None:
     """Return the places of the terms that make `plan` hold (or fail, unless `holds`) in a document, or None.
 
     Terms that are not there, as they must not be, give no place.
     """
-    if isinstance(plan, Without):
-        return find(plan.plan, document, holds=not holds)
     if isinstance(plan, Combined):
-        found: list[Span] = []
+        found: list[Place] = []
         met = False
         for inner in plan.plans:
-            spans = find(inner, document, holds=holds)
-            if spans is not None:
+            places = find(inner, document, holds=holds)
+            if places is not None:
                 met = True
-                found.extend(spans)
+                found += places
             elif plan.any_of is not holds:
                 return None
-        return tuple(found) if met else None
-    spans = plan.find(document)
-    return spans if holds else () if spans is None else None
+        return found if met else None
+    if isinstance(plan, Without):
+        return find(plan.plan, document, holds=not holds)
+    places = plan.find(document)
+    return places if holds else [] if places is None else None
 
 
 def requirements(plan: Plan, *, holds: bool = True) -> list[Requirement]:
@@ -274,7 +279,7 @@ def compiled(node: Node, fields: Fields = EVERYWHERE) -> Plan:
     """Return the plan of a tree. Each query is compiled once and evaluated on every paper."""
     match node:
         case Within(field, inner):
-            return compiled(inner, frozenset({field}))
+            return compiled(inner, frozenset({FIELDS.index(field)}))
         case Not(inner):
             return Without(compiled(inner, fields))
         case And(nodes):
@@ -323,7 +328,7 @@ def _term(node: Words | Prefix | Exact, fields: Fields) -> Term:
 def _terms(node: Node, fields: Fields) -> Iterator[Term]:
     match node:
         case Within(field, inner):
-            yield from _terms(inner, frozenset({field}))
+            yield from _terms(inner, frozenset({FIELDS.index(field)}))
         case Or(nodes):
             for inner in nodes:
                 yield from _terms(inner, fields)
@@ -351,15 +356,7 @@ def _join(left: Node, right: Node) -> Pattern | None:
     return Pattern(((Step(joined[0].stem, second[0].sign, 1),),)) if joined else None
 
 
-def _signed(step: Step, token: Token) -> bool:
-    return not step.sign or step.sign == token.sign
-
-
-def _goes_on(sequence: Sequence[Token], place: int) -> bool:
-    return place >= 0 and sequence[place].border is Border.GLUED and not sequence[place].sign
-
-
-def _union(terms: tuple[Term, ...], document: Document) -> list[Range]:
+def _union(terms: tuple[Term, ...], document: Document) -> list[Place]:
     return sorted({place for term in terms for place in term.places(document)})
 
 

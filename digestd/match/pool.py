@@ -1,29 +1,32 @@
 """Queries shared and found: each distinct query is compiled once, and tried only where it may hit.
 
 The same expression, however it is spelt, is one query with one number, counted by those who hold it. A query waits
-under the rarest of its requirements (see `plan.requirements`); a paper wakes those of which it holds a key, and where
-it meets the other requirements too the query is evaluated in full: nothing here decides by itself that one hits.
+under the two rarest of its requirements (see `plan.requirements`), a key of one and a key of the other; a paper wakes
+those of which it holds both, and where it meets the other requirements too the query is evaluated in full: nothing here
+decides by itself that one hits.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import product
 
-from digestd.match import rank
 from digestd.match.document import Document
 from digestd.match.plan import Requirement, requirements
 from digestd.match.query import Query, parse_query
 
+_ALONE = ""  # in the place of a second key; no key of a document
+
 
 @dataclass(slots=True)
 class _Held:
-    """A query in use: how many hold it, its spellings, the keys it waits under, and the other requirements."""
+    """A query in use: how many hold it, its spellings, the pairs of keys it waits under, and further requirements."""
 
     query: Query
     holders: int = 0
     texts: list[str] = field(default_factory=list)
-    keys: Requirement = frozenset()
+    pairs: tuple[tuple[str, str], ...] = ()
     others: tuple[Requirement, ...] = ()
 
 
@@ -36,7 +39,7 @@ class Pool:
         self._by_text: dict[str, int] = {}
         self._by_query: dict[Query, int] = {}
         self._named: Counter[str] = Counter()  # how many queries name a key
-        self._waiting: dict[str, set[int]] = {}
+        self._waiting: dict[str, dict[str, list[int]]] = {}  # by a key, and by a second one, or _ALONE
         self._new: list[int] = []
 
     def __len__(self) -> int:
@@ -66,10 +69,13 @@ class Pool:
             for key in required:
                 if not self._named[key]:
                     del self._named[key]
-        for key in held.keys:
-            self._waiting[key].discard(number)
-            if not self._waiting[key]:
-                del self._waiting[key]
+        for first, second in held.pairs:
+            waiting = self._waiting[first]
+            waiting[second].remove(number)
+            if not waiting[second]:
+                del waiting[second]
+            if not waiting:
+                del self._waiting[first]
         self._held[number] = None
         self._free.append(number)
 
@@ -77,16 +83,19 @@ class Pool:
         """Return the queries that hit a paper, by number, and what each hit is worth (see `rank.points`)."""
         self._place()
         keys = document.keys
+        both = {*keys, _ALONE}  # a set, no frozenset: a view is then compared from its shorter side
         woken: set[int] = set()
-        for key in keys & self._waiting.keys():
-            woken |= self._waiting[key]
+        for first in keys & self._waiting.keys():
+            waiting = self._waiting[first]
+            for second in waiting.keys() & both:
+                woken.update(waiting[second])
         found = {}
         for number in woken:
             held = self._held[number]
-            if held is not None and not any(map(keys.isdisjoint, held.others)):
-                places = held.query.places(document)
-                if places is not None:
-                    found[number] = rank.points(places)
+            if held is not None and not (held.others and any(map(keys.isdisjoint, held.others))):
+                points = held.query.points(document)
+                if points is not None:
+                    found[number] = points
         return found
 
     def __getitem__(self, number: int) -> _Held:
@@ -110,7 +119,7 @@ class Pool:
         return number
 
     def _place(self) -> None:
-        """Let each new query wait under the requirement whose keys the fewest queries name.
+        """Let each new query wait under the requirements whose keys the fewest queries name.
 
         Readers ask for what is written about, so a word that few ask for is in few papers; length decides between
         equals. That is why a query is placed late: when those that came with it have been counted.
@@ -122,8 +131,11 @@ class Pool:
         for number in self._new:
             held = self._held[number]
             if held is not None:
-                held.keys, *others = sorted(requirements(held.query.plan), key=cost)
-                held.others = tuple(required for required in others if required != held.keys)
-                for key in held.keys:
-                    self._waiting.setdefault(key, set()).add(number)
+                first, *others = sorted(requirements(held.query.plan), key=cost)
+                others = [required for required in others if required != first]
+                second = others.pop(0) if others else frozenset({_ALONE})
+                held.others = tuple(others)
+                held.pairs = tuple(product(first, second))
+                for one, other in held.pairs:
+                    self._waiting.setdefault(one, {}).setdefault(other, []).append(number)
         self._new.clear()

@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from digestd.errors import QueryError
-from digestd.match.document import Document
+from digestd.match.document import SHIFT, Document, Place
 from digestd.match.parser import parse
 from digestd.match.plan import Plan, compiled, find
+from digestd.match.rank import worth
 from digestd.match.syntax import Node, Or, needs_a_term, written
 from digestd.model import Span
 
@@ -42,10 +43,18 @@ class Query:
         categories joined with ", ".
         """
         found = self.places(document)
-        return None if found is None else tuple(sorted(found))
+        return None if found is None else tuple(sorted(map(document.span, found)))
 
-    def places(self, document: Document) -> set[Span] | None:
-        """Return the same spans in no order."""
+    def points(self, document: Document) -> float | None:
+        """Return what a hit is worth (see `rank.points`), or None where the query does not hit."""
+        found = self.places(document)
+        if found is None:
+            return None
+        fields = document.fields
+        return worth([fields[place >> SHIFT] if place >= 0 else document.field(place) for place in found])
+
+    def places(self, document: Document) -> set[Place] | None:
+        """Return the same as places of the document, in no order."""
         found = find(self.plan, document)
         return None if found is None else set(found)
 

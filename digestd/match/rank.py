@@ -22,10 +22,12 @@ of eighty. Nothing here reads a clock: the same issue stands in the same order w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import log, log10
 from types import MappingProxyType
 from typing import NamedTuple
 
+from digestd.match.document import FIELDS
 from digestd.model import Field, Paper, Span, StoredPaper
 
 # What authors put into the title is what the paper is about; a person's name is as telling.
@@ -34,6 +36,8 @@ FIELD_VALUES: Mapping[Field, float] = MappingProxyType(
 )
 MOST_FOR_VOTES = 0.3  # a thousand votes
 MOST_FOR_FRESHNESS = 0.2
+_BITS = 20  # more places than that no field has
+_UNITS = tuple(1 << _BITS * number for number in range(len(FIELDS)))
 _IN_HAND = 10  # papers; see rarity
 SCALE = 10_000  # a score counts whole steps of this fraction, so that no order of adding shows in the sum
 
@@ -49,6 +53,17 @@ def parts(spans: Iterable[Span]) -> dict[Field, float]:
 def points(spans: Iterable[Span]) -> float:
     """Return what a hit is worth before its query's weight: more than 0, less than the sum of FIELD_VALUES."""
     return sum(parts(spans).values())
+
+
+def worth(fields: Iterable[int]) -> float:
+    """Return the points of a hit by the fields of its places, as numbers of `document.FIELDS`."""
+    return _worth(sum([_UNITS[field] for field in fields]))
+
+
+@lru_cache(maxsize=16_384)  # few combinations come up again and again
+def _worth(counted: int) -> float:
+    each = ((field, counted >> _BITS * number & (1 << _BITS) - 1) for number, field in enumerate(FIELDS))
+    return float(sum(FIELD_VALUES[field] * n / (n + 1) for field, n in each if n))
 
 
 def part(weight: float, worth: float) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from digestd.match import rank
 from digestd.match.document import Document
 from digestd.match.plan import Requirement, requirements
 from digestd.match.query import Query
@@ -31,8 +30,8 @@ class Window:
         """Return where the query hits, and what each hit is worth (see `rank.points`)."""
         rarest = min(requirements(query.plan), key=self._size)
         places = sorted({place for key in rarest for place in self._holding.get(key, ())})
-        found = ((place, query.places(self.documents[place])) for place in places)
-        return tuple((place, rank.points(spans)) for place, spans in found if spans is not None)
+        found = ((place, query.points(self.documents[place])) for place in places)
+        return tuple((place, points) for place, points in found if points is not None)
 
     def _size(self, required: Requirement) -> int:
         return sum(len(self._holding.get(key, ())) for key in required)

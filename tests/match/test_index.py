@@ -215,5 +215,5 @@ def test_index_waits_with_a_query_under_its_rarest_word() -> None:
         pool.hold(f"model {word}")
     pool.points(analyse(PAPER))
     for number, word in enumerate(words):
-        assert word in pool[number].keys
-        assert "model" not in pool[number].keys
+        assert (word, "model") in pool[number].pairs
+        assert ("model", word) not in pool[number].pairs

@@ -178,7 +178,7 @@ def test_query_on_an_empty_paper_hits_nothing() -> None:
 
 def test_analyse_of_hostile_lengths_keeps_its_counts() -> None:
     document = analyse(Paper("x", "a " * 5_000, authors=("Ann Lee",) * 1_000))
-    assert len(document.tokens) == len(document.fields) == len(document.numbers) == len(document.readings)
+    assert len(document.words) == len(document.fields) == len(document.numbers) == len(document.borders)
     assert parse_query('"' + "a " * 60 + '"').hits(document)
     assert not parse_query('"' + "a " * 60 + 'b"').hits(document)
     assert parse_query("a NEAR/100 a").hits(document)
