@@ -7,8 +7,10 @@ package itself holds no fail points, and nothing that an operator can set brings
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import multiprocessing
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -37,6 +39,7 @@ def call(config: Path, arguments: tuple[str, ...], log: Path, fault: Fault | Non
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w", closefd=False), os.fdopen(2, "w", closefd=False)
+        faulthandler.enable(sys.stderr)
         if fault:
             fault()
         main.main(["--config", str(config), *arguments], prog_name="digestd")
@@ -80,13 +83,16 @@ async def finished(config: Path, *arguments: str, fault: Fault | None = None) ->
     log.unlink(missing_ok=True)
     async with digestd(config, *arguments, fault=fault) as process:
         await asyncio.to_thread(process.join, RUN_LIMIT)
+        if process.exitcode is None:
+            os.kill(process.pid or 0, signal.SIGABRT)  # its threads say where they stand
+            await asyncio.to_thread(process.join)
         return process.exitcode, log.read_text(errors="replace")
 
 
 async def run(config: Path, *arguments: str) -> None:
     """Run a command to its end, which must be a success."""
     status, said = await finished(config, *arguments)
-    assert status == 0, said
+    assert status == 0, f"status {status}: {said}"
 
 
 async def run_at(seconds: float, config: Path, *arguments: str) -> None:
