@@ -82,6 +82,7 @@ def test_query_of_real_words_agrees_with_the_reference() -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.loop
 @pytest.mark.parametrize("seed", range(100))
 def test_query_of_real_words_agrees_with_the_reference_a_thousand_times(seed: int) -> None:
     assert _agree(Random(seed), 1_000) >= 60
