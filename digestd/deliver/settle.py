@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from digestd.deliver.policy import MAX_AGE, next_attempt, relay_pause
@@ -25,7 +26,9 @@ def settled(
 
     `failures` counts the relay's own failures in a row, `hold` keeps a doubtful edition for the operator.
     """
-    reason = f"{outcome.code} {outcome.reply}" if outcome.code else outcome.reply
+    # The ledger is append-only, and outlives whoever asks to be forgotten: it never learns of an address.
+    reply = _without(claim.address, outcome.reply)
+    reason = f"{outcome.code} {reply}" if outcome.code else reply
     target, not_before, counts = OutboxState.READY, now, True
     ledger = str(outcome.verdict)
     age = now - claim.composed_at
@@ -52,6 +55,11 @@ def settled(
         claim.edition, source, target, now, reason, not_before,
         phase=outcome.phase, code=outcome.code, ledger=ledger, counts=counts,
     )  # fmt: skip
+
+
+def _without(address: str, reply: str) -> str:
+    """Return a relay's words without the recipient's address, which many relays repeat."""
+    return re.sub(re.escape(address), "<address>", reply, flags=re.IGNORECASE).replace("<<address>>", "<address>")
 
 
 def is_relays_own(outcome: Outcome) -> bool:

@@ -58,6 +58,7 @@ _DELIMITER = re.compile(r"\\([\s\S])|\$+")
 _MONEY = re.compile(r"\d")
 _TEX = re.compile(r"[\\_^{}]")
 _BLANKS = re.compile(r"\s+")
+_GLUED = re.compile(r"(?<=[^\W_])(?=https?://)")
 
 _PIECE = re.compile(
     r"""
@@ -89,6 +90,8 @@ def plain(text: str) -> str:
     """
     if has_tex(text):
         text = unicodedata.normalize("NFC", "".join(_pieces(text)))
+    if "://" in text:  # `the library{https://…}`, a footnote without its mark
+        text = _GLUED.sub(" ", text)
     return _BLANKS.sub(" ", text).strip()
 
 

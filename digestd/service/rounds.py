@@ -24,6 +24,7 @@ from digestd.store.base import Claim, Store, SyncReport
 from digestd.subscribers.file import read_people
 
 Clock = Callable[[], datetime]
+FORGOTTEN_AT_ONCE = 50  # of who never confirmed; the next tick takes the next ones
 MANY = 5_000  # editions ready; a process that makes messages takes two seconds to start, and 80 MB
 
 
@@ -101,6 +102,8 @@ class Rounds:
         """
         now = self.clock()
         self.store.subscribers.wake(now)
+        for unanswered in self.store.signups.stale(now, FORGOTTEN_AT_ONCE):
+            self.store.readers.forget(unanswered, now)
         self.realign()
         if self.store.papers.newest() == 0:
             return PublishReport()

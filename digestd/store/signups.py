@@ -10,7 +10,7 @@ from digestd.errors import NotAllowed, NotFound
 from digestd.letters import Letter
 from digestd.model import Origin, Subscriber, SubscriberState, canonical_address
 from digestd.store.base import Asked, Limits, Signup
-from digestd.store.base.signups import VALID_FOR
+from digestd.store.base.signups import KEPT_FOR, VALID_FOR
 from digestd.store.editions import letter_content
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
@@ -95,6 +95,11 @@ class SqliteSignups:
     def refuse(self, pk: int, now: datetime) -> None:
         with self._connections.write() as connection:
             connection.execute(self._sql["refuse"], {"pk": pk, "now": to_ms(now)})
+
+    def stale(self, now: datetime, limit: int) -> list[int]:
+        values = {"before": to_ms(now - KEPT_FOR), "limit": limit}
+        with self._connections.read() as connection:
+            return [row["subscriber"] for row in connection.execute(self._sql["stale"], values)]
 
     def _count(self, connection: sqlite3.Connection, name: str, since: datetime, keys: dict[str, str]) -> int:
         return int(connection.execute(self._sql[name], {**keys, "since": to_ms(since)}).fetchone()[0])

@@ -72,6 +72,7 @@ def test_clean_twice_is_clean_once(text: str) -> None:
         ),
         (r"3\% A\&B a\_b \{x\} \#1 \~{} a\\b\,c\!d", "3% A&B a_b {x} #1 ~ a b cd"),
         ("code: {https://github.com/x_y}.", "code: https://github.com/x_y."),
+        ("the library{https://a.org/x} and a demohttp://b.org", "the library https://a.org/x and a demo http://b.org"),
         (r"\href{http://x.y}{here}, \url{http://x.y/a_b}, \href{u}{u}", "here (http://x.y), http://x.y/a_b, u"),
         (r"see\cite{foo, bar} \ref{x}\begin{itemize}\item one\end{itemize}", "see one"),
         (r"$\frac{a}{b}$ \sqrt{2}", "a/b √2"),

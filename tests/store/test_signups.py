@@ -11,7 +11,7 @@ from digestd.errors import NotAllowed, NotFound
 from digestd.letters import Letter, LetterKind
 from digestd.model import Origin, OutboxState, SubscriberState
 from digestd.store.base import Asked, Claim, Transition
-from digestd.store.base.signups import VALID_FOR
+from digestd.store.base.signups import KEPT_FOR, VALID_FOR
 
 NEW = "new@example.net"
 WELCOME = Letter(LetterKind.WELCOME, ("agent",), (), "every day")
@@ -102,3 +102,20 @@ def test_signup_of_nobody_or_of_one_removed_by_the_operator_is_refused(room: Sto
     with pytest.raises(NotAllowed, match="removed by the operator"):
         room.store.signups.confirm(signup, WELCOME, edition_id, kept, MONDAY)
     assert room.store.subscribers.find(NEW).subscriber.profiles == ()
+
+
+def test_stale_are_those_who_never_answered_and_said_nothing_else(room: StoreRoom) -> None:
+    soon, late = MONDAY + KEPT_FOR, MONDAY + KEPT_FOR + timedelta(minutes=1)
+    silent, refused, confirmed, leaving = (ask(room, f"{name}@example.net") for name in ("s", "r", "c", "l"))
+    room.store.signups.refuse(refused, MONDAY)
+    kept = room.store.editions.keep(SNAPSHOT)
+    room.store.signups.confirm(confirmed, WELCOME, edition_id, kept, MONDAY)
+    room.store.subscribers.set_state("l@example.net", SubscriberState.UNSUBSCRIBED, Origin.READER, MONDAY)
+    assert room.store.signups.stale(soon, 10) == []
+    [found] = room.store.signups.stale(late, 10)
+    assert found == room.store.signups.find(silent, MONDAY).subscriber
+    room.store.readers.forget(found, late)
+    assert room.store.signups.stale(late, 10) == []
+    with pytest.raises(NotFound):
+        room.store.subscribers.find("s@example.net")
+    assert leaving

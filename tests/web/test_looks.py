@@ -34,5 +34,5 @@ def test_look_is_another_with_another_scheme_button_or_height_and_not_with_anoth
     bleached = page.blocks.copy()
     bleached[dark // COLUMNS, dark % COLUMNS] = 255  # where the main button is
     assert page.difference(Look(page.height, bleached)) != ""
-    noise = np.random.default_rng(1).normal(0, 3, (ROWS, COLUMNS, 3))
+    noise = np.random.default_rng(1).normal(0, 2, (ROWS, COLUMNS, 3))
     assert page.difference(Look(page.height + 20, page.blocks + noise)) == ""

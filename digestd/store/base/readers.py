@@ -37,6 +37,6 @@ class Readers(Protocol):
     def forget(self, subscriber: int, now: datetime) -> None:
         """Take everything that is about the person out of the store, durably; what waits for them is cancelled.
 
-        Rows stay, without a name, an address or a search word, because promises are counted along them; so do the
-        words of relays in the ledger.
+        Rows stay, without a name, an address or a search word, because promises are counted along them; the
+        ledger never had an address.
         """

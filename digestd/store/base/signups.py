@@ -11,6 +11,7 @@ from digestd.letters import Letter
 from digestd.model import Profile
 
 VALID_FOR = timedelta(hours=72)  # from the question to the answer
+KEPT_FOR = timedelta(days=30)  # of who never answers: as long as the questions of a month are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +83,9 @@ class Signups(Protocol):
 
     def refuse(self, pk: int, now: datetime) -> None:
         """Close a sign-up, and never again ask the owner of its address."""
+
+    def stale(self, now: datetime, limit: int) -> list[int]:
+        """Return people who were asked more than KEPT_FOR ago and have said nothing since, to be forgotten.
+
+        Who said not to be asked again is none of them: that wish must be kept.
+        """

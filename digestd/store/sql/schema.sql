@@ -235,6 +235,8 @@ CREATE TABLE signup (
     confirmed_at INTEGER,
     refused_at   INTEGER  -- "do not ask me again"
 ) STRICT;
+CREATE INDEX signup_unanswered ON signup (asked_at)
+WHERE confirmed_at IS NULL AND refused_at IS NULL AND mailbox != '';
 CREATE INDEX signup_mailbox ON signup (mailbox, asked_at);
 CREATE INDEX signup_network ON signup (network, asked_at);
 CREATE INDEX signup_domain ON signup (domain, asked_at);

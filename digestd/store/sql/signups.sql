@@ -49,3 +49,13 @@ RETURNING pk
 
 -- name: insert_outbox
 INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
+
+-- Who was asked and has not answered: of those whose link has long ended, and who said nothing else, nothing is kept.
+-- name: stale
+SELECT DISTINCT g.subscriber
+FROM signup AS g INDEXED BY signup_unanswered JOIN subscriber AS s ON s.pk = g.subscriber
+WHERE g.confirmed_at IS NULL AND g.refused_at IS NULL AND g.mailbox != '' AND g.asked_at < :before
+AND s.state = 'pending' AND s.origin = 'reader' AND s.left_at IS NULL
+AND NOT EXISTS (SELECT 1 FROM signup AS n
+                WHERE n.subscriber = g.subscriber AND (n.asked_at >= :before OR n.refused_at IS NOT NULL))
+LIMIT :limit
