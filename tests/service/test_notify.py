@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from support.manager import Manager, under
 from support.serving import serving
 from support.smtp_script import SmtpScript
 from support.store_room import StoreRoom, opened
@@ -34,38 +35,11 @@ from_address = "papers@example.org"
 """
 
 
-class Manager:
-    """A service manager that listens."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(str(path))
-        self._socket.setblocking(False)
-        self._heard: list[str] = []
-
-    @property
-    def heard(self) -> list[str]:
-        """Every assignment so far."""
-        while True:
-            try:
-                self._heard += self._socket.recv(65536).decode().split("\n")
-            except BlockingIOError:
-                return self._heard
-
-    def close(self) -> None:
-        self._socket.close()
-
-
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[Manager]:
     made = Manager(tmp_path / "notify")
     yield made
     made.close()
-
-
-def under(manager: Path, watchdog: str) -> None:
-    os.environ.update(NOTIFY_SOCKET=str(manager), WATCHDOG_USEC=watchdog, WATCHDOG_PID=str(os.getpid()))
 
 
 async def test_serve_tells_its_life_to_systemd(tmp_path: Path, manager: Manager) -> None:
