@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -139,7 +140,7 @@ class Source(Strict):
             raise ValueError("expected one of url and preset")
         if self.preset == "arxiv" and bool(self.topics) == bool(self.query):
             raise ValueError("the preset arxiv needs topics such as cs.CL, or a query, not both")
-        if self.preset == "pubmed" and not self.query.isalnum():
+        if self.preset == "pubmed" and not re.fullmatch(r"[A-Za-z0-9_-]+", self.query):
             raise ValueError("the preset pubmed needs as query the code of a feed that its Create RSS has made")
         return self
 

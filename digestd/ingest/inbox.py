@@ -48,11 +48,16 @@ class Arrival:
 def scan(inbox: Path) -> Iterator[Arrival]:
     """Yield what lies in the inbox, that with the oldest content first.
 
-    Folders, hidden files and names of unfinished files are passed over. A link, pipe or device comes with the
-    reason to refuse it and is never opened.
+    Folders, hidden files and names of unfinished files are passed over, but for what was delivered where the inbox is a
+    Maildir too. A link, pipe or device comes with the reason to refuse it and is never opened.
     """
-    found: list[tuple[float, str, Arrival]] = []
-    with suppress(FileNotFoundError), os.scandir(inbox) as entries:
+    folders = [inbox, inbox / "new"] if (inbox / "tmp").is_dir() else [inbox]  # a message is moved from `tmp` to `new`
+    found = [(arrival.status.st_mtime, arrival.path.name, arrival) for each in folders for arrival in _lying(each)]
+    yield from (arrival for _, _, arrival in sorted(found, key=lambda row: row[:2]))
+
+
+def _lying(folder: Path) -> Iterator[Arrival]:
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(".") or entry.name.endswith(UNFINISHED):
                 continue
@@ -63,8 +68,7 @@ def scan(inbox: Path) -> Iterator[Arrival]:
             if stat.S_ISDIR(status.st_mode):
                 continue
             refused = None if stat.S_ISREG(status.st_mode) else f"it is {_kind(status.st_mode)}, not a regular file"
-            found.append((status.st_mtime, entry.name, Arrival(Path(entry.path), status, refused)))
-    yield from (arrival for _, _, arrival in sorted(found, key=lambda row: row[:2]))
+            yield Arrival(Path(entry.path), status, refused)
 
 
 def still(path: Path, seen: os.stat_result) -> None:

@@ -320,7 +320,10 @@ def test_name_that_was_looked_up_for_too_long_leaves_no_time_for_a_slow_server()
             {"preset": "medrxiv", "topics": ("public health", "oncology")},
             "https://connect.medrxiv.org/medrxiv_xml.php?subject=public_health+oncology",
         ),
-        ({"preset": "pubmed", "query": "1abcDEF"}, "https://pubmed.ncbi.nlm.nih.gov/rss/search/1abcDEF/?limit=100"),
+        (
+            {"preset": "pubmed", "query": "1-abcDE_F"},
+            "https://pubmed.ncbi.nlm.nih.gov/rss/search/1-abcDE_F/?limit=100",
+        ),
         ({"url": "https://example.org/feed.xml"}, "https://example.org/feed.xml"),
     ],
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import imaplib
 import os
+import pwd
 import shutil
 import signal
 import socket
@@ -45,8 +46,14 @@ inet_protocols = ipv4
 mynetworks = 127.0.0.0/8
 local_recipient_maps =
 alias_maps =
-virtual_mailbox_domains = example.test
+virtual_mailbox_domains = example.test papers.test
 virtual_transport = lmtp:inet:127.0.0.1:{lmtp_port}
+transport_maps = inline:{{ {{ papers.test = virtual: }} }}
+virtual_mailbox_base = {folder}
+virtual_mailbox_maps = inline:{{ {{ intake@papers.test = inbox/ }}, {{ @example.test = elsewhere/ }} }}
+virtual_uid_maps = static:{uid}
+virtual_gid_maps = static:{gid}
+virtual_minimum_uid = 1
 smtpd_recipient_restrictions =
     check_recipient_access inline:{{ {{ unknown@example.test = 550 5.1.1 no such user }} }}, permit_mynetworks, reject
 default_transport = error:no outside delivery in tests
@@ -75,6 +82,7 @@ proxymap unix - - n - - proxymap
 error   unix - - n - - error
 retry   unix - - n - - error
 lmtp    unix - - n - - lmtp
+virtual unix - n n - - virtual
 anvil   unix - - n - 1 anvil
 scache  unix - - n - 1 scache
 tlsmgr  unix - - n 1000? 1 tlsmgr
@@ -129,6 +137,11 @@ class MailPeers:
     folder: Path
     host: str = "127.0.0.1"
     domain: str = DOMAIN
+
+    @property
+    def inbox(self) -> Path:
+        """The folder that Postfix delivers `intake@papers.test` to, as a Maildir."""
+        return self.folder / "postfix" / "inbox"
 
     def mailbox(self, address: str, at_least: int = 1) -> list[bytes]:
         """Return the messages that have arrived for `address`, once there are at least so many."""
@@ -188,8 +201,12 @@ def _postfix(folder: Path, smtp_port: int, lmtp_port: int) -> Iterator[None]:
     for name in ("etc", "queue", "data"):
         (folder / name).mkdir(parents=True)
     shutil.chown(folder / "data", "postfix")
+    (folder / "inbox").mkdir()
+    shutil.chown(folder / "inbox", "mail", "mail")
     etc = folder / "etc"
-    (etc / "main.cf").write_text(_MAIN_CF.format(folder=folder, lmtp_port=lmtp_port, size_limit=SIZE_LIMIT))
+    mail = pwd.getpwnam("mail")
+    values = {"folder": folder, "lmtp_port": lmtp_port, "size_limit": SIZE_LIMIT, "uid": mail.pw_uid}
+    (etc / "main.cf").write_text(_MAIN_CF.format(**values, gid=mail.pw_gid))
     (etc / "master.cf").write_text(_MASTER_CF.format(smtp_port=smtp_port))
     with (folder / "start.log").open("wb") as log:  # a pipe would be inherited, and waited for, for ever
         subprocess.run([_POSTFIX, "-c", etc, "start"], check=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -13,7 +13,14 @@ API_RESULTS = 200  # arXiv's API takes up to 2,000, and asks for fewer
 
 
 def address(source: Source) -> str:
-    """Return where a source is fetched. Each preset is the site's own feed or API, as it asks programs to use it."""
+    """Return where a source is fetched. Each preset is the site's own feed or API, as it asks programs to use it.
+
+    arXiv: info.arxiv.org/help/rss.html (categories joined by `+`, 2,000 papers at most, made anew at midnight of New
+    York) and info.arxiv.org/help/api/user-manual.html (one connection, three seconds between requests). Hugging Face:
+    huggingface.co/docs/hub/api, `/api/daily_papers` with 100 at most. bioRxiv and medRxiv: the feeds that their alerts
+    pages list, subjects in lower case with `_`, joined by `+`; they hold the thirty newest. PubMed: the address that
+    *Create RSS* shows, whose code may hold `-` and `_`, with 100 at most.
+    """
     topics = [topic.strip() for topic in source.topics]
     if source.preset == "arxiv" and topics:
         return "https://rss.arxiv.org/rss/" + "+".join(quote(topic, safe=".-") for topic in topics)
