@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OUT ?= demo-out
 
-.PHONY: help setup demo test slow check lint types bench spam faults fuzz agree picture lock install-systemd clean
+.PHONY: help setup demo test slow check lint types bench spam faults fuzz agree mutants picture lock install-systemd clean
 
 help:  ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 18
@@ -58,6 +58,12 @@ fuzz: $(READY)  ## Fuzz every format, MINUTES=1 of processor time each; guided b
 
 spam: $(READY)  ## What rspamd and SpamAssassin make of the mails (needs both)
 	$(BIN)/python -m pytest -q --timeout=600 -m 'faults or slow or not slow' tests/publish/test_spam_peers.py
+
+agree: $(READY)  ## 100,000 queries and papers of the arXiv sample against the naive matcher
+	$(BIN)/python -m pytest -q -n 2 --timeout=600 -m 'faults or not faults' tests/match/test_agreement_sample.py
+
+mutants: $(READY)  ## Mutation testing of match/ (needs mutmut in .venv; FILES="digestd/match/rank.py …")
+	PYTHONPATH=.:tests $(BIN)/python -m support.mutants $(or $(FILES),$(wildcard digestd/match/*.py))
 
 picture: $(READY)  ## Make the README's pictures (needs Chromium)
 	$(BIN)/python docs/picture.py

@@ -240,7 +240,7 @@ class _Parser:
         if operator is not None:
             self._at = operator.end()
             kind = operator[0].partition("/")[0]
-            return _Piece(kind, column, operator[0], _number(operator[1]))
+            return _Piece(kind, column, number=_number(operator[1]))
         if text[at] == "-":
             self._at += 1
             if at + 1 == len(text) or _BLANK.match(text, at + 1) or text[at + 1] in "-)":

@@ -34,6 +34,7 @@ SAME = {
         )
     ],
 }
+WORDS = [f"q{one}k{other}" for one in "abcdef" for other in "bdfgkm"]  # each is a token, and its stem
 TEXT = " ".join(f"word{number} of a sentence" for number in range(12))
 
 
@@ -68,6 +69,21 @@ def test_near_copies_are_a_matter_of_the_threshold() -> None:
     assert _near(TEXT, other, threshold=0.45) == {0: frozenset({1}), 1: frozenset({0})}
     assert _near(TEXT, other, threshold=0.47) == {}
     assert _near(TEXT, TEXT, threshold=1.0) == {0: frozenset({1}), 1: frozenset({0})}
+
+
+def test_near_copies_at_the_threshold_are_found_by_the_last_run_that_is_looked_at() -> None:
+    words = WORDS[:32]  # 30 runs of three, 18 of them in both
+    assert _near(" ".join(words), " ".join(words[:20])) == {0: frozenset({1}), 1: frozenset({0})}
+    assert _near(" ".join(words), " ".join(words[:19])) == {}
+
+
+def test_near_copies_are_known_from_fifteen_runs_on_of_the_abstract_alone() -> None:
+    words = WORDS[:17]
+    assert _near(" ".join(words), " ".join(words)) == {0: frozenset({1}), 1: frozenset({0})}
+    assert _near(" ".join(words[:16]), " ".join(words[:16])) == {}
+    assert shingles(analyse(Paper("x", "A B C D", abstract="one two three", authors=("E F G",)))) == {
+        ("one", "two", "three")
+    }
 
 
 @settings(max_examples=30)

@@ -69,6 +69,10 @@ A, B, C = Words("a"), Words("b"), Words("c")
         ("-5 a", And((Not(Words("5")), A)), "-5 a"),
         ("fine~tun*", Prefix("fine-tun"), "fine-tun*"),
         ("a\x00b", And((A, B)), "a b"),
+        ("a^b", Words("a b"), '"a b"'),
+        ("=X", Exact("X"), "=X"),
+        ("X -X", And((Words("X"), Not(Words("X")))), "X -X"),
+        ("+robot* Xylo*", And((Prefix("robot"), Prefix("Xylo"))), "robot* Xylo*"),
     ],
 )  # fmt: skip
 def test_query_text_is_read_and_printed(text: str, tree: Node, printed: str) -> None:
@@ -142,6 +146,14 @@ def test_query_text_is_read_and_printed(text: str, tree: Node, printed: str) -> 
         ("-(-a b)", 1, "a query needs"),
         ("title:(-a)", 1, "a query needs"),
         ("(" * 17 + "a" + ")" * 17, 17, "16 levels"),
+        ("(a) " * 5 + "(" * 17 + "a" + ")" * 17, 37, "16 levels"),
+        ("(" * 15 + "(a) ((a))" + ")" * 15, 21, "16 levels"),
+        ("ro*b*", 3, "a star stands at the end of a word"),
+        ("robo*t", 5, "a star stands at the end of a word"),
+        ('c "a b"~3 NEAR/5 d', 3, "NEAR stands between"),
+        ("titel:b:c", 1, 'there is no field "titel"; did you mean title:?'),
+        ("q" * 50 + ":a", 1, f'there is no field "{"q" * 40}"; there are title:'),
+        ("title" * 10 + ":a", 1, f'there is no field "{"title" * 8}"'),
         (" ".join("a" * 65), 129, "at most 64 terms"),
         ("a" * 1001, 1001, "at most 1,000 characters; this one has 1,001"),
     ],
@@ -151,6 +163,29 @@ def test_query_with_a_mistake_is_refused_at_its_column(text: str, column: int, p
         parse_query(text)
     assert problem in refused.value.problem
     assert refused.value.column == column
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "the query is empty; write at least one word to look for"),
+        ("a)", "this bracket closes nothing"),
+        ("(a b) NEAR/5 c", "NEAR stands between two words, phrases, or groups of alternatives (a OR b)"),
+        ("a NEAR/5 b NEAR/5 c", 'NEAR joins two terms; for more, write "one two three"~5'),
+        ("a ()", "expected a word, a phrase or a group inside of these brackets"),
+        ("=", "expected a word or a phrase directly after ="),
+        ("ro*t", "a star stands at the end of a word, as in robot*; to look for the sign, use quotation marks"),
+        ('"b', "this quotation mark is never closed"),
+        ('="a b"~5', "an exact phrase stands as it is written; leave out the = or the ~"),
+        ('"a"~5', 'only words can be near one another: write at least two, as in "one two"~5'),
+        ("++", "there is no letter or digit to look for in this"),
+        ("a -)", "a minus stands directly before the one thing it leaves out, as in -survey"),
+    ],
+)
+def test_query_with_a_mistake_is_told_in_a_whole_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(QueryError) as refused:
+        parse_query(text)
+    assert refused.value.problem == sentence
 
 
 @pytest.mark.parametrize(
@@ -168,7 +203,7 @@ def test_query_at_a_limit_is_taken(text: str) -> None:
 
 
 def test_query_that_grows_past_the_limit_when_printed_is_refused() -> None:
-    with pytest.raises(QueryError, match="written out"):
+    with pytest.raises(QueryError, match="characters; this one written out in full has"):
         parse_query(" ".join(["abcdefgh~abcdef"] * 62 + ["aaaaaaa"]))
 
 

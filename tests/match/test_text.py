@@ -82,6 +82,15 @@ def test_clean_twice_is_clean_once(text: str) -> None:
         ("ToolChain* CodeT5+ C++ C# a+b 50%", "ToolChain* CodeT5+ C++ C# a+b 50%"),
         ("\\", ""),
         ("a  b ", "a b"),
+        ("snake_case in $x_2$", "snake_case in x2"),
+        ("``quoted'' $x_2$ and ``more''", "“quoted” x2 and “more”"),
+        ("``a'' and $x''$", "“a” and x”"),
+        ("$1_2$3", "123"),
+        ("a_b $1_2$3", "a_b 123"),
+        (r"\X_1 a\) b_2", "X_1 a b_2"),
+        (r"\(a_1 \X b_2\)", "a1 X b2"),
+        (r"the (\foo) tool, f(\foo)", "the (foo) tool, f(foo)"),
+        (r"a\(b, a\1", "ab, a1"),
     ],
 )
 def test_plain_tex_is_read_as_text(tex: str, text: str) -> None:
@@ -200,7 +209,7 @@ def test_tokens_offsets_give_the_word_back(text: str) -> None:
     ("text", "border"),
     [("fine-tuning", Border.HYPHEN), ("fine\u2010tuning", Border.HYPHEN), ("fine- tuning", Border.HYPHEN),
      ("o'neil", Border.HYPHEN), ("fine tuning", Border.BLANK), ("fine - tuning", Border.OTHER),
-     ("fine, x", Border.OTHER),
+     ("fine, x", Border.OTHER), ("fine-.tuning", Border.OTHER),
      ("T5", Border.GLUED), ("语x", Border.OTHER), ("x语", Border.OTHER), ("C++ x", Border.BLANK)],
 )  # fmt: skip
 def test_tokens_border_is_what_stands_between(text: str, border: Border) -> None:
@@ -258,3 +267,22 @@ def test_clean_and_title_key_of_plain_text_are_what_they_are_of_any(text: str) -
     """Text without oddities takes a shorter way."""
     assert clean(text) == clean("\x00" + text) == clean(clean(text))
     assert title_key(text) == title_key(text + "\u00ad") == "".join(filter(str.isalnum, fold(plain(clean(text)))[0]))
+
+
+@pytest.mark.parametrize(
+    ("written", "stemmed"), [("Us", "us"), ("Gas", "gas"), ("AIs", "ai"), ("GPs", "gp"), ("As", "as")]
+)
+def test_token_of_capitals_with_a_small_s_is_a_plural(written: str, stemmed: str) -> None:
+    assert [token.stem for token in tokens(written)] == [stemmed]
+
+
+@pytest.mark.parametrize(
+    ("foreign", "cleaned"),
+    [("a  b   c", "a b c"), ("🎉" * 6, "🎉" * 6), ("🎉" + "\u0301" * 6, "🎉" + "\u0301" * 4)],
+)
+def test_clean_takes_blanks_and_piled_marks_and_leaves_signs(foreign: str, cleaned: str) -> None:
+    assert clean(foreign) == cleaned
+
+
+def test_title_key_is_letters_and_digits_alone() -> None:
+    assert title_key("Deep-Learning, 2!") == "deeplearning2"
