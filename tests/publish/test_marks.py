@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.editions import paper
 
+from digestd.match.text import plain
+from digestd.model import Field, Paper
 from digestd.publish.card import card
-from digestd.publish.marks import Run, runs, spans
+from digestd.publish.marks import Run, of_field, runs, spans
 from digestd.publish.plaintext import starred
 
 
@@ -16,6 +19,38 @@ def test_card_marks_the_words_that_hit_in_title_and_abstract() -> None:
     assert [run.text for run in shown_card.title if run.marked] == ["Agents"]
     assert [run.text for run in shown_card.abstract if run.marked] == ["agent"]
     assert shown_card.abstract_text == "An *agent* acts. Others do not."
+
+
+@pytest.mark.parametrize(
+    ("query", "title", "marked"),
+    [
+        ("low rank", "Low-rank adapters", "[Low]-[rank] adapters"),
+        ("low rank", "Lowrank adapters", "[Lowrank] adapters"),
+        ("low-rank", "low rank and lowrank", "[low rank] and [lowrank]"),
+        ("lowrank", "Low-Rank adapters", "[Low-Rank] adapters"),
+        ("finetuning", "fine tuning, fine-tuned", "[fine tuning], [fine-tuned]"),
+        ('"language agent"', "Language-agents, language agents", "[Language-agents], [language agents]"),
+        (r'"\ell_1"', r"Sparse $\ell_1$ norms", "Sparse [ℓ1] norms"),
+        ("ℓ1", r"Sparse $\ell_1$ norms", "Sparse [ℓ1] norms"),
+        ("H2O", "Ice of H$_2$O", "Ice of [H2O]"),
+        ("erdos", "Erdős graphs", "[Erdős] graphs"),
+        ("Erdős", "Erdos graphs", "[Erdos] graphs"),
+        ("schrodinger", r"Schr\"odinger's cat", "[Schrödinger]'s cat"),
+        ("Straße", "STRASSE", "[STRASSE]"),
+        ("LLM", "LLMs, an LLM's and LLMOps", "[LLMs], an [LLM]'s and LLMOps"),
+        ("llms", "One LLM", "One [LLM]"),
+        ("GPT4", "GPT-4, GPT 4 and GPT4V", "[GPT-4], [GPT 4] and [GPT4]V"),
+        ("=RAG", "RAG, rag, RAGs, RAG2", "[RAG], rag, RAGs, RAG2"),
+        ("C++", "C++ and C", "[C++] and C"),
+        ("robot*", "Robotics of robots", "[Robotics] of [robots]"),
+        ("agent NEAR/3 tool", "Agents use tools", "[Agents] use [tools]"),
+        ("深度", "深度学习", "[深度]学习"),
+        ("agent -survey", "Agents", "[Agents]"),
+    ],
+)
+def test_marked_words_are_those_that_are_read(query: str, title: str, marked: str) -> None:
+    found = of_field(spans(Paper("x", title), [query]), Field.TITLE)
+    assert "".join(f"[{run.text}]" if run.marked else run.text for run in runs(plain(title), found)) == marked
 
 
 def test_spans_of_a_query_that_does_not_parse_or_hit_are_none() -> None:
