@@ -7,7 +7,7 @@ comes out spoilt, with the reason. Synchronous, and of one thread at a time.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from digestd.errors import AddressRefused
@@ -53,13 +53,18 @@ class Press:
         self._snapshots: dict[str, tuple[Renderer, Sender]] = {}  # there are few, and each is read once
 
     def print(self, editions: Sequence[int]) -> list[Printed]:
-        """Return what is made of each edition, in their order. Raises StoreError when the store cannot be read."""
+        """Return what is made of each edition, as `each` does."""
+        return list(self.each(editions))
+
+    def each(self, editions: Sequence[int]) -> Iterator[Printed]:
+        """Yield what is made of each edition, in their order. Raises StoreError when the store cannot be read."""
         loaded = self._editions.load(editions, self._token)
         for _, sha256 in loaded.values():
             if sha256 not in self._snapshots:
                 snapshot = self._editions.snapshot(sha256)
                 self._snapshots[sha256] = Renderer(snapshot), snapshot.sender
-        return [self._printed(*loaded[edition]) for edition in editions]
+        for edition in editions:
+            yield self._printed(*loaded[edition])
 
     def _printed(self, edition: Edition, snapshot: str) -> Printed:
         try:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from digestd.model import Profile
 
@@ -41,9 +42,13 @@ def sign(key: bytes, purpose: str, subject: str) -> str:
     The purpose goes into the key, so that a proof for one purpose is worth nothing for another, whatever
     the subjects look like.
     """
-    derived = hmac.digest(key, b"digestd token: " + purpose.encode(), hashlib.sha256)
-    mac = hmac.digest(derived, subject.encode(), hashlib.sha256)[:_MAC_OCTETS]
+    mac = hmac.digest(_derived(key, purpose), subject.encode(), hashlib.sha256)[:_MAC_OCTETS]
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode("ascii")
+
+
+@lru_cache(maxsize=64)  # a store has one key, and there are few purposes
+def _derived(key: bytes, purpose: str) -> bytes:
+    return hmac.digest(key, b"digestd token: " + purpose.encode(), hashlib.sha256)
 
 
 def verify(key: bytes, purpose: str, subject: str, signature: str) -> bool:

@@ -11,6 +11,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -26,8 +27,6 @@ Told = tuple[Path, tuple[Key, ...]]
 Made = tuple[int, str] | str  # a message's octets in the arena, behind those before it, and its SHA-256; or why none
 Answer = list[Made] | str
 
-_AT_ONCE = 512  # buffers in one call of writev; systems take 1,024
-
 
 def main(pipe: Connection, arena: int) -> None:
     """Make messages until the pipe ends. A signal that ends the program is for the one that uses the press."""
@@ -42,22 +41,29 @@ def main(pipe: Connection, arena: int) -> None:
             while True:
                 editions: list[int] = pipe.recv()
                 try:
-                    answer: Answer = laid_down(press.print(editions), arena)
+                    answer: Answer = laid_down(press.each(editions), arena)
                 except DigestdError as error:
                     answer = str(error)
                 pipe.send(answer)
 
 
-def laid_down(printed: list[Printed], arena: int) -> list[Made]:
-    """Write the messages into the arena from its beginning, and return what is to be said of each."""
-    messages = [one[0] for one in printed if not isinstance(one, str)]
+def laid_down(printed: Iterable[Printed], arena: int) -> list[Made]:
+    """Write the messages into the arena from its beginning, and return what is to be said of each.
+
+    One after the other, so that each is made in the memory of the one before.
+    """
+    said: list[Made] = []
     at = 0
-    for start in range(0, len(messages), _AT_ONCE):
-        part = messages[start : start + _AT_ONCE]
-        if os.pwritev(arena, part, at) != (octets := sum(map(len, part))):
+    for one in printed:
+        if isinstance(one, str):
+            said.append(one)
+            continue
+        message, sha256 = one
+        if os.pwrite(arena, message, at) != len(message):
             raise OSError("the arena takes no more")
-        at += octets
-    return [one if isinstance(one, str) else (len(one[0]), one[1]) for one in printed]
+        said.append((len(message), sha256))
+        at += len(message)
+    return said
 
 
 if __name__ == "__main__":
