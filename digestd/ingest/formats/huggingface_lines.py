@@ -20,7 +20,7 @@ HEAD_LINES = 120  # an export's site menu may stand before the page's own lines,
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DATE = re.compile(
-    rf"(?P<paper>(?:·\s*)?published on\s+)?(?P<month>{'|'.join(_MONTHS)})[a-z]*\.? (?P<day>[0-9]{{1,2}})"
+    rf"(?P<paper>(?:·\s*)?published on\s+|·\s*)?(?P<month>{'|'.join(_MONTHS)})[a-z]*\.? (?P<day>[0-9]{{1,2}})"
     r"(?:, (?P<year>[0-9]{4}))?",
     re.IGNORECASE,
 )
@@ -34,8 +34,10 @@ _SITE = frozenset({
     "new", "subscribe", "hugging face", "hugging face's logo",
     "your daily dose of ai research from ak", "models", "datasets", "spaces", "buckets", "community",
     "docs", "enterprise", "pricing", "posts", "log in", "sign up", "papers", "daily papers", "trending papers",
-    "daily", "weekly", "monthly", "daily / weekly / monthly", "trending", "previous", "next", "search", "paper",
-    "author", "authors", "comments", "stars", "go to previous day", "go to next day",
+    "by", "ak", "daily", "weekly", "monthly", "daily / weekly / monthly", "trending", "previous", "next", "search",
+    "paper", "company", "tos", "privacy", "about", "careers", "website", "jobs", "press", "blog", "forum", "author",
+    "© hugging face", "terms of service", "privacy policy", "system theme", "authors", "comments", "stars",
+    "go to previous day", "go to next day",
     "get trending papers in your email inbox", "get trending papers in your email inbox!",
     "get trending papers in your email inbox once a day!", "byak", "by ak", "and the research community",
     "by ak and the research community", "byak and the research community", "byakand the research community",
@@ -49,6 +51,7 @@ _NOISE = re.compile(
     rf"|submitted by\b.*|[·•|\s]*{_COUNT}(?:[·•|\s]+{_COUNT})*[·•|\s]*",
     re.IGNORECASE,
 )
+_AUTHORS = re.compile(r"[·•|\s]*[\d,]+\s*authors?[·•|\s]*", re.IGNORECASE)
 _SUBMITTED = re.compile(r"submitted by\W*", re.IGNORECASE)
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _LINK = re.compile(r"<?(https?://\S+?|/papers/\S+?|arxiv:\s?[\w./-]+?)>?", re.IGNORECASE)
@@ -77,6 +80,8 @@ class Kind(Enum):
     LINK = auto()
     DATE = auto()
     NUMBER = auto()  # votes or comments
+    USER = auto()  # who submitted the next paper
+    AUTHORS = auto()  # how many a paper has
     NOISE = auto()
 
 
@@ -168,13 +173,16 @@ def pieces(block: Sequence[Line], user_follows: bool) -> tuple[list[Piece], bool
     # a link may be longer than the lines are wide: only one with a blank could have been wrapped
     width = max((len(line.text) for line in block if len(line.text) < LONG and " " in line.text), default=0)
     start = 0
+    submitted = False
     while start < len(block):
         if user_follows:
-            found.append(Piece(Kind.NOISE, block[start].number, block[start].text, unended=block[start].unended))
-            user_follows = False
+            found.append(Piece(Kind.USER, block[start].number, block[start].text, unended=block[start].unended))
+            user_follows, submitted = False, True
             start += 1
             continue
         end = _paragraph(block, start, width)
+        if submitted and end - start > 1 and is_prose(block[start + 1].text):
+            end = start + 1  # behind the user stands the title; its summary is the next line
         line = block[start]
         kind = _kind(line.text)
         if kind is Kind.NOISE and title and _ends_title(title[-1].text, line.text):
@@ -185,6 +193,7 @@ def pieces(block: Sequence[Line], user_follows: bool) -> tuple[list[Piece], bool
             found.append(Piece(Kind.TEXT, line.number, text, unended=block[end - 1].unended))
         elif kind is Kind.TEXT:
             title.append(line)
+            submitted = False
         else:
             end_title()
             found.append(Piece(kind, line.number, _target(line.text) or line.text, unended=line.unended))
@@ -231,6 +240,8 @@ def _kind(text: str) -> Kind:
         return Kind.LINK
     if _NUMBER.fullmatch(text):
         return Kind.NUMBER
+    if _AUTHORS.fullmatch(text):
+        return Kind.AUTHORS
     return Kind.NOISE if folded in _SITE | _OF_A_PAPER or _NOISE.fullmatch(text) else Kind.TEXT
 
 

@@ -24,7 +24,11 @@ NAME = "huggingface"
 
 @dataclass(slots=True)
 class _Draft:
-    """What has been read of one paper so far."""
+    """What has been read of one paper so far.
+
+    `submitted` says that who submitted it stands before its title, `counted` that the number of its authors follows:
+    a text between the two is a title even without an abstract. What is `aside`, such as an organisation, is none.
+    """
 
     line: int
     title: str
@@ -32,6 +36,9 @@ class _Draft:
     links: list[str] = field(default_factory=list)
     votes: int | None = None
     published: date | None = None
+    submitted: bool = False
+    counted: bool = False
+    aside: bool = False
 
     @property
     def ids(self) -> list[str]:
@@ -55,7 +62,9 @@ def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
     if not drafts and not reader.bad:
         raise FileRefused("no paper was found in it")
     for draft in drafts:
-        if not draft.abstract and not draft.ids:
+        if not draft.abstract and not draft.ids and draft.aside:
+            continue
+        if not draft.abstract and not draft.ids and not (draft.submitted and draft.counted):
             reader.bad.append(bad_record(draft.line, "a title without an abstract or a link", draft.title))
             continue
         try:
@@ -82,6 +91,8 @@ class _Reader:
         self._drafts: list[_Draft] = []
         self._votes: int | None = None
         self._user_follows = False
+        self._submitted = False  # who submitted the next paper was told
+        self._is_submitted = False  # this page tells it of its papers
         self._short: page.Piece | None = None  # whole sentences without a title before them: title or abstract
         self._last: page.Piece | None = None
 
@@ -93,7 +104,11 @@ class _Reader:
             if piece.kind is Kind.TEXT:
                 self._place(piece)
             elif piece.kind is Kind.LINK and self._drafts:
-                self._drafts[-1].links.append(piece.text)
+                self._current.links.append(piece.text)
+            elif piece.kind is Kind.USER:
+                self._user(piece.text)
+            elif piece.kind is Kind.AUTHORS and self._drafts:
+                self._authors()
             elif piece.kind is Kind.DATE:
                 self._date(piece.text)
             elif piece.kind is Kind.NUMBER and not self._waiting:
@@ -118,9 +133,27 @@ class _Reader:
     def _date(self, text: str) -> None:
         day = page.day(text, self._modified)
         if page.is_of_a_paper(text) and self._drafts:
-            self._drafts[-1].published = self._drafts[-1].published or day
+            self._current.published = self._current.published or day
         else:
             self.published = self.published or day
+
+    @property
+    def _current(self) -> _Draft:
+        """The newest draft that is a paper's."""
+        return next((draft for draft in reversed(self._drafts) if not draft.aside), self._drafts[-1])
+
+    def _user(self, name: str) -> None:
+        self._submitted = True
+        if self._waiting and self._drafts[-1].title == name:  # the picture before the words "Submitted by"
+            self._drafts.pop()
+
+    def _authors(self) -> None:
+        """Take the number of a paper's authors: what stands between it and the paper is whose it is."""
+        newest = self._drafts[-1]
+        if self._waiting and not newest.submitted and len(self._drafts) > 1 and self._is_submitted:
+            newest.aside = True
+            newest = self._drafts[-2]
+        newest.counted = True
 
     def _place(self, piece: page.Piece) -> None:
         """Take a text as the abstract of the title before it, or as the next title."""
@@ -142,8 +175,10 @@ class _Reader:
 
     def _begin(self, piece: page.Piece) -> None:
         links = [piece.link] if piece.link else []
-        self._drafts.append(_Draft(piece.line, piece.text, links=links, votes=self._votes))
-        self._votes = None
+        draft = _Draft(piece.line, piece.text, links=links, votes=self._votes, submitted=self._submitted)
+        self._is_submitted |= self._submitted
+        self._drafts.append(draft)
+        self._votes, self._submitted = None, False
 
     def _reject(self, piece: page.Piece) -> None:
         self.bad.append(bad_record(piece.line, "an abstract without a title before it", piece.text))
@@ -159,4 +194,5 @@ def _once(drafts: list[_Draft]) -> list[_Draft]:
             known.links += draft.links
             known.votes = known.votes if known.votes is not None else draft.votes
             known.published = known.published or draft.published
+            known.submitted, known.counted = known.submitted or draft.submitted, known.counted or draft.counted
     return list(found.values())
