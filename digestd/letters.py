@@ -1,4 +1,4 @@
-"""Mail that carries no digest: questions to confirm, welcomes, and notices to the operator."""
+"""Mail that carries no digest: questions, welcomes, search words no longer read, and notices to the operator."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ class LetterKind(StrEnum):
     CONFIRM = "confirm"
     WELCOME = "welcome"
     NOTICE = "notice"
+    MISTAKE = "mistake"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,8 @@ class Letter:
     """What a mail that carries no digest says: what is followed and when it comes, and, to confirm, the key to it.
 
     `token` opens the confirm page. `taste` holds titles of papers with their links, best first. A notice is for the
-    operator: sentences about what was found to need them, and about what is over.
+    operator: sentences about what was found to need them, and about what is over. A mistake tells a reader in `found`
+    which of their search words are no longer read; `queries` are those left.
     """
 
     kind: LetterKind

@@ -21,10 +21,12 @@ def check_templates(snapshot: Snapshot) -> dict[str, Rendered]:
         shown[name] = render(edition, snapshot)
         build_message(edition, shown[name], snapshot.sender)
     for kind in LetterKind:
-        if kind is not LetterKind.NOTICE and not snapshot.sender.public_url:
+        if kind in (LetterKind.CONFIRM, LetterKind.WELCOME) and not snapshot.sender.public_url:
             continue  # there is no page to sign up on
         queries, taste = ("agents", '"tool use"'), (("A Sample Title", "https://arxiv.org/abs/2310.10637"),)
         said = ("2 files refused: see `digestd quarantine list`.",)
+        if kind is LetterKind.MISTAKE:
+            said = ("“agent AND”: expected a word after AND, at column 10",)
         rhythm = "every weekday at 08:00 (Europe/Berlin)"
         letter = Letter(kind, queries, ("medical",), rhythm, "1.sample", taste, found=said, over=said)
         edition = replace(_edition(Cadence.IMMEDIATE), issue=f"{kind}:1", letter=letter)

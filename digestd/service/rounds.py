@@ -18,6 +18,7 @@ from digestd.publish.alerts import Warm
 from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
 from digestd.service.findings import Finding, Notice
+from digestd.service.mend import mend
 from digestd.service.press_room import PressRoom
 from digestd.service.watch import found_now, tell_operator
 from digestd.store.base import Claim, Store, SyncReport
@@ -102,6 +103,7 @@ class Rounds:
         """
         now = self.clock()
         self.store.subscribers.wake(now)
+        mend(self.settings, self.store, self.snapshot, now)
         for unanswered in self.store.signups.stale(now, FORGOTTEN_AT_ONCE):
             self.store.readers.forget(unanswered, now)
         self.realign()

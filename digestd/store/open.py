@@ -8,6 +8,7 @@ from digestd.store.alerts import SqliteAlerts
 from digestd.store.create import create
 from digestd.store.disk import Disk
 from digestd.store.editions import SqliteEditions
+from digestd.store.grammar import SqliteGrammar
 from digestd.store.guard import refuse_what_is_not_whole, was_left_behind
 from digestd.store.history import SqliteHistory
 from digestd.store.leanings import SqliteLeanings
@@ -48,6 +49,7 @@ class SqliteStore:
         self.readers = SqliteReaders(self._connections, self.subscribers)
         self.sources = SqliteSources(self._connections)
         self.signups = SqliteSignups(self._connections, self.subscribers)
+        self.grammar = SqliteGrammar(self._connections, self.subscribers)
         self.notices = SqliteNotices(self._connections, self.subscribers)
 
     def stats(self) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, time
 from difflib import get_close_matches
 from typing import Any
@@ -316,6 +317,13 @@ class SqliteSubscribers:
         had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
         kept = {row["name"] for row in had} - {profile.name}
         self.put_profiles(connection, pk, (profile,), had, kept, behind=len(had))
+
+    def put_instead(self, connection: sqlite3.Connection, pk: int, name: str, profile: Profile) -> None:
+        """Put a content in the place of what a person's profile of a name has; without queries it is retired."""
+        had = connection.execute(self._sql["profiles_of"], {"subscriber": pk}).fetchall()
+        kept = [profile_of(row["name"], row["content"]) for row in had]
+        named = (replace(profile, name=name) if one.name == name else one for one in kept)
+        self.put_profiles(connection, pk, tuple(one for one in named if one.queries or one.alert), had)
 
     def put_spec(self, connection: sqlite3.Connection, profile: Profile) -> int:
         """Return the number of a profile's content, which all who follow the same share."""

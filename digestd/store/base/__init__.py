@@ -20,6 +20,7 @@ from digestd.store.base.editions import (
     Editions,
     Saved,
 )
+from digestd.store.base.grammar import Grammar
 from digestd.store.base.history import Files, History
 from digestd.store.base.leanings import Leanings, Said
 from digestd.store.base.notices import Notices
@@ -46,6 +47,7 @@ __all__ = [
     "Editions",
     "Files",
     "Gathered",
+    "Grammar",
     "History",
     "Leanings",
     "LedgerRow",
@@ -116,6 +118,10 @@ class Store(Protocol):
     @property
     def signups(self) -> Signups:
         """What was asked for on the subscribe page."""
+
+    @property
+    def grammar(self) -> Grammar:
+        """How search words are read."""
 
     @property
     def notices(self) -> Notices:

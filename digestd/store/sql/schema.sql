@@ -76,6 +76,12 @@ CREATE TABLE source (
     said       TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- With which version of the program every search word here was read last; a newer one may read some no longer.
+CREATE TABLE grammar (
+    one  INTEGER PRIMARY KEY DEFAULT 1 CHECK (one = 1),
+    name TEXT NOT NULL
+) STRICT;
+
 -- What the operator was told of, so that a restart does not tell it again.
 CREATE TABLE told (
     key      TEXT PRIMARY KEY,
@@ -157,7 +163,7 @@ CREATE TABLE edition (
     subscriber  INTEGER NOT NULL REFERENCES subscriber,
     issue       TEXT NOT NULL,
     cadence     TEXT NOT NULL,
-    kind        TEXT NOT NULL DEFAULT 'digest' CHECK (kind IN ('digest', 'confirm', 'welcome', 'notice')),
+    kind        TEXT NOT NULL DEFAULT 'digest' CHECK (kind IN ('digest', 'confirm', 'welcome', 'notice', 'mistake')),
     letter      TEXT,  -- JSON: what a mail says that carries no digest
     composed_at INTEGER NOT NULL,
     considered  INTEGER NOT NULL,
