@@ -13,7 +13,7 @@ from digestd.publish.check import check_templates, sample_editions
 def test_check_templates_of_the_tree_shows_each_kind_of_edition() -> None:
     shown = check_templates(snapshot())
     assert list(shown) == ["digest", "one section", "alert", "empty", "confirm", "welcome", "notice", "mistake"]
-    assert len({one.subject for one in shown.values()}) == 7
+    assert len({one.subject for one in shown.values()}) == 8
     for name, one in shown.items():
         assert ("H2O" in one.text or "H₂O" in one.text) is (name in {"digest", "one section", "alert"})
         assert "<tags>" not in one.html
