@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -28,6 +29,8 @@ from digestd.web.threads import StoreThreads
 
 SECONDS = 30.0  # an operator waits longer than a mail program; a search through a million people takes one
 FOLDER = "web/operator"
+# What would reorder a line or is no text, of a name or of a refused file: an operator sees that it is there.
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _LONGEST = 500  # characters of what is asked for
 
 log = structlog.get_logger("digestd")
@@ -195,7 +198,8 @@ class OperatorSite:
     def _page(self, request: Request, session: str, values: dict[str, object]) -> HTMLResponse:
         shared = {"up": _up(request), "proof": self._door.proof(session), "leaves": self._door.has_password}
         template = f"{FOLDER}/{values.pop('template')}.html.j2"
-        return HTMLResponse(self._renderer.filled(template, moment=self._moment, **shared, **values))
+        html = self._renderer.filled(template, moment=self._moment, **shared, **values)
+        return HTMLResponse(_UNSEEN.sub("\ufffd", html))
 
     def _moment(self, at: datetime) -> str:
         return f"{at.astimezone(self._desk.zone):%Y-%m-%d %H:%M}"
