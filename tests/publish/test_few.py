@@ -126,6 +126,29 @@ def test_digest_lists_what_came_as_alerts_only_where_that_is_set_and_only_once(r
     assert ADA in {one.reader.email for one in room.editions()}
 
 
+def test_digest_lists_no_alert_of_a_profile_that_has_nothing_to_do_with_it(room: StoreRoom) -> None:
+    graphs = profile("Graphs", "graph", cadence=Cadence.IMMEDIATE, exclude=("survey",))
+    room.people(Subscriber(ADA, profiles=(graphs, profile(days=EVERY_DAY))))
+    room.ingest([work(1), work(2, "graph"), work(3, "graph survey")])
+    publish(room.store, SNAPSHOT, MONDAY, rules=LISTED)
+    alert, digest = room.editions(ADA)
+    assert (digest.already, digest.sections[0].left_out) == ((), LeftOut())
+    assert alert.sections[0].left_out == LeftOut(), "an alert is not short"
+
+
+def test_digest_lists_no_alert_of_before_the_last_one_though_a_weekly_one_looks_further_back(room: StoreRoom) -> None:
+    daily = profile("Agents", "agent", alert=("agent robot",), days=EVERY_DAY)
+    weekly = profile("Week", "graph", cadence=Cadence.WEEKLY)
+    room.people(Subscriber(ADA, profiles=(daily, weekly)))
+    room.ingest([work(1), work(2, "graph"), work(3, "agent robot")])
+    publish(room.store, SNAPSHOT, MONDAY, rules=LISTED)
+    for day in (24, 30):
+        room.ingest([work(day), work(100 + day, "graph"), work(200 + day, "agent robot")], at(day, 7))
+        publish(room.store, SNAPSHOT, at(day), rules=LISTED)
+    digests = [one for one in room.editions(ADA) if one.cadence is Cadence.DAILY]
+    assert [[each.id for each in one.already] for one in digests] == [named(3), named(224), named(230)]
+
+
 def test_digest_of_nothing_but_alerts_is_not_sent(room: StoreRoom) -> None:
     room.subscribe(ADA, profile("Agents", "agent", alert=("agent",), days=EVERY_DAY))
     room.ingest([work(1)])
