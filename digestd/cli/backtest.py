@@ -36,7 +36,7 @@ def backtest(profile: str, days: int, as_json: bool) -> None:
     \b
     Example:  digestd backtest my-profile.toml --days 14
     """
-    with rounds() as (made, _):
+    with rounds(sync=not _is_file(profile)) as (made, _):
         now = made.clock()
         profiles = _profiles(made, profile)
         papers = made.store.papers
@@ -54,9 +54,14 @@ def backtest(profile: str, days: int, as_json: bool) -> None:
         _show(result)
 
 
+def _is_file(name: str) -> bool:
+    path = Path(name)
+    return path.suffix == ".toml" or path.is_file()
+
+
 def _profiles(made: Rounds, name: str) -> Sequence[Profile]:
     path = Path(name)
-    if path.suffix != ".toml" and not path.is_file():
+    if not _is_file(name):
         return made.store.subscribers.find(name).subscriber.profiles
     profiles, problems = read_profiles(path, made.settings)
     for problem in problems:

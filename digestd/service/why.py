@@ -107,16 +107,19 @@ class Why:
         for view in self.profiles:
             report = view.report
             verdict = "matches" if report.match else "does not match"
-            yield f"\n{view.profile} ({view.cadence}) {verdict}, score {report.score:g}"
+            yield ""
+            yield f"{view.profile} ({view.cadence}) {verdict}, score {report.score:g}"
             yield from (f"  {_query(query)}" for query in report.queries)
             yield from (f"  left out by the exclusion {text}" for text in report.excluded_by)
             if report.score < report.min_score:
                 yield f"  below the profile's min_score of {report.min_score:g}"
         if self.entry is None and self.moved:
-            yield f"\nFor this reader it would be moved {_moved(self.moved)}"
+            yield ""
+            yield f"For this reader it would be moved {_moved(self.moved)}"
         if self.edition is not None:
             yield from self._standing()
-            yield f"\nEdition {self.edition.edition_id[:12]} ({self.edition.issue}) is {self.edition.state}"
+            yield ""
+            yield f"Edition {self.edition.edition_id[:12]} ({self.edition.issue}) is {self.edition.state}"
             for line in self.ledger:
                 yield f"  {line.at:%Y-%m-%d %H:%M:%S} attempt {line.attempt}: {line.state} {line.reply}"
 
@@ -125,7 +128,8 @@ class Why:
         if self.entry is None or self.section is None or not self.entry.standing:
             return
         there, looked = self.section, self.section.looked
-        yield f"\nIt stood there by {self.entry.standing:.2f} (docs/matching.md)"
+        yield ""
+        yield f"It stood there by {self.entry.standing:.2f} (docs/matching.md)"
         for query in explain(wanted(there.profile, _cadence(there.issue)), analyse(self.entry.paper)).queries:
             if query.spans is not None:
                 hits = there.hits.get(query.query, 0)

@@ -66,6 +66,11 @@ def test_backtest_of_a_subscriber_is_that_of_their_profiles(folder: Path) -> Non
     ]  # fmt: skip
 
 
+def test_backtest_of_a_subscriber_takes_the_file_over_first(folder: Path) -> None:
+    (folder / "people.toml").write_text(PEOPLE.replace("ada@", "new@"))
+    assert _run("backtest", "new@example.org", "--days", "2").exit_code == 0
+
+
 def test_backtest_of_a_file_with_one_profile_needs_no_subscriber(folder: Path) -> None:
     (folder / "mine.toml").write_text('queries = ["robot"]\n')
     (told,) = json.loads(_run("backtest", "mine.toml", "--json").stdout)

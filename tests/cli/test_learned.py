@@ -37,6 +37,9 @@ def test_learned_is_shown_turned_off_and_reset(digestd: Command, home: Path) -> 
     nothing = {"email": ADA, "on": True, "opinions": 0, "words": {}}
     assert _shown(digestd) == nothing
     _taught(digestd, home)
+    told = digestd("why", ADA, "Robot Arms").stdout
+    assert "\nIt stood there by " in told
+    assert "\\n" not in told
     shown = _shown(digestd)
     assert shown["opinions"] == 1
     assert isinstance(shown["words"], dict)

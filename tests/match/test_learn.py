@@ -49,6 +49,7 @@ def _weights(*opinions: Opinion) -> dict[str, float]:
         ("$H_2O$ in C++", (), {}),  # single letters
         ("Erdős graphs", (), {"erdo": "Erdős", "graph": "graphs"}),
         ("机器", (), {}),
+        ("AI on x", (), {"ai": "AI"}),
         ("", ("cs.CL", "Cell Biology"), {"=cs.cl": "cs.CL"}),
     ],
 )
@@ -80,6 +81,20 @@ def test_learned_of_more_and_less_of_one_word_is_their_sum() -> None:
 def test_learned_weight_has_a_bound_and_a_word_as_last_written() -> None:
     assert _weights(*(_said("robots", days=day) for day in range(1, 5)), _said("Robot")) == {"Robot": MOST_OF_A_TERM}
     assert _weights(*[_said("robots", Wish.LESS)] * 5) == {"robots": -MOST_OF_A_TERM}
+
+
+def test_learned_of_a_paper_takes_in_its_categories() -> None:
+    assert _weights(_said("Robots", categories=("cs.RO",))).keys() == {"Robots", "cs.RO"}
+
+
+def test_learned_word_is_the_last_written_whatever_came_first() -> None:
+    old, new = _said("Robot", days=9), _said("ROBOTS", days=1)
+    assert _weights(old, new).keys() == _weights(new, old).keys() == {"ROBOTS"}
+
+
+def test_learned_terms_stand_by_their_strength() -> None:
+    found = learned([_said("Ants", days=40), _said("Bees", Wish.LESS, 10), _said("Cats", days=20)], NOW).terms
+    assert [term.word for term in found] == ["Bees", "Cats", "Ants"]
 
 
 def test_learned_fades_by_half_in_ninety_days() -> None:

@@ -56,14 +56,15 @@ def test_why_of_a_paper_that_was_sent_names_edition_place_and_ledger(room: Store
     (edition,) = (row.edition_id for row in room.store.outbox.rows(OutboxState.SENT, 2))
     lines = list(told.sentences())
     assert lines[0] == told.conclusion
-    assert lines[1:3] == ["\nAgents (daily) matches, score 2", "  yes  agent: title +2.00"]
-    assert lines[3:6] == [
-        "\nIt stood there by 2.00 (docs/matching.md)",
+    assert lines[1:4] == ["", "Agents (daily) matches, score 2", "  yes  agent: title +2.00"]
+    assert lines[4:8] == [
+        "",
+        "It stood there by 2.00 (docs/matching.md)",
         "  agent: 2.00 × rarity 1.00, it hits 1 of 1 papers",
         "  all × 1.00 for votes and freshness",
     ]
-    assert lines[6].startswith(f"\nEdition {edition[:12]} (daily:2026-11-23) is sent")
-    assert lines[7] == "  2026-11-23 10:00:00 attempt 1: sent 250 queued"
+    assert lines[9].startswith(f"Edition {edition[:12]} (daily:2026-11-23) is sent")
+    assert lines[10] == "  2026-11-23 10:00:00 attempt 1: sent 250 queued"
 
 
 def test_why_of_a_paper_past_the_cap_says_that_it_is_a_title(room: StoreRoom) -> None:
@@ -119,7 +120,7 @@ def test_why_tells_what_the_place_in_the_edition_went_by(room: StoreRoom) -> Non
     room.subscribe(ADA, profile("Agents", "agent", "robot"))
     room.publish()
     lines = list(_ask(room).sentences())
-    start = lines.index("\nIt stood there by 6.75 (docs/matching.md)")
+    start = lines.index("It stood there by 6.75 (docs/matching.md)")
     assert lines[start + 1 : start + 4] == [
         "  agent: 2.00 × rarity 1.00, it hits 10 of 10 papers",
         "  robot: 2.00 × rarity 1.60, it hits 1 of 10 papers",
@@ -134,11 +135,11 @@ def test_why_tells_which_words_moved_a_paper_and_would_move_one(room: StoreRoom)
     room.store.leanings.say(reader, 1, 0, Wish.MORE, MONDAY, learned, 200)
     room.ingest([work(2, "agent")], MONDAY)
     lines = list(_ask(room, 2).sentences())
-    assert lines[-1] == "\nFor this reader it would be moved up by agent +0.28: × 1.22"
+    assert lines[-1] == "For this reader it would be moved up by agent +0.28: × 1.22"
     room.publish(at(24))
     lines = list(_ask(room, 2, at(24)).sentences())
     assert "  moved up by agent +0.28: × 1.21" in lines
-    assert "\nIt stood there by 2.43 (docs/matching.md)" in lines
+    assert "It stood there by 2.43 (docs/matching.md)" in lines
     assert not any("moved" in line for line in _ask(room).sentences())
     (paper,) = room.store.papers.find(work(2).id)
     assert why(room.store, room.store.subscribers.find(ADA), paper, at(24), learning=False).moved == ()
@@ -156,7 +157,8 @@ def test_why_without_a_match_names_each_query(room: StoreRoom) -> None:
     told = _ask(room)
     assert told.conclusion == "It was not sent: no profile matches it."
     assert list(told.sentences())[1:] == [
-        "\nRobots (daily) does not match, score 0",
+        "",
+        "Robots (daily) does not match, score 0",
         "  no   robot",
         "  no   title:graph",
     ]
@@ -168,7 +170,8 @@ def test_why_of_an_excluded_paper_names_the_exclusion_and_the_score(room: StoreR
     told = _ask(room)
     assert told.conclusion == "It was not sent: the exclusion title:survey of Agents leaves it out."
     assert list(told.sentences())[1:] == [
-        "\nAgents (daily) does not match, score 2",
+        "",
+        "Agents (daily) does not match, score 2",
         "  yes  agent: title +2.00",
         "  left out by the exclusion title:survey",
     ]
