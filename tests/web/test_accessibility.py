@@ -19,6 +19,7 @@ from digestd.model import Cadence, Origin, Subscriber
 from digestd.publish.render import render
 from digestd.publish.stage import publish
 from digestd.resources import web_templates
+from digestd.web.check import page_samples
 from digestd.web.operator.check import operator_samples
 from digestd.web.render import Renderer
 
@@ -47,6 +48,7 @@ async def test_axe_finds_nothing_on_any_page_or_mail(site: Site) -> None:
     room.ingest(seed_papers(), MONDAY)
     room.store.subscribers.add(Subscriber(READER, profiles=(profile("Robots", "robot*"),)), Origin.READER, MONDAY)
     publish(room.store, snapshot(), MONDAY)
+    renderer = Renderer(web_templates(None))
     address, own = f"http://127.0.0.1:{site.port}", f"/u/{token_of(room, READER)}"
     pages = ("/", own, f"{own}/preferences", f"{own}/editions/{room.editions(READER)[0].id}", "/nothing")
     async with chromium() as browser:
@@ -61,7 +63,7 @@ async def test_axe_finds_nothing_on_any_page_or_mail(site: Site) -> None:
             await page.get_by_role("button", name="Get papers").click()
             assert "“)”" in await page.locator(".wrong").first.inner_text()
             await sound(page, "a form with mistakes")
-            for name, html in {**mails(), **operator_samples(Renderer(web_templates(None)))}.items():
+            for name, html in {**mails(), **page_samples(renderer), **operator_samples(renderer)}.items():
                 await page.set_content(html)
                 await sound(page, name)
 

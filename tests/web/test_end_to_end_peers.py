@@ -59,11 +59,11 @@ async def mail(peers: MailPeers, address: str, number: int, subject: str) -> Ema
 
 
 def link(message: EmailMessage, part: str) -> str:
-    """Return the link in a message's text that holds `part`."""
+    """Return the link in a message's text that holds `part`, the shortest where others go on from it."""
     body = message.get_body(("plain",))
     assert body is not None
-    [found] = {one for one in re.findall(r"http://\S+", body.get_content()) if part in one}
-    return str(found)
+    found = [str(one) for one in re.findall(r"http://\S+", body.get_content()) if part in one]
+    return min(found, key=len)
 
 
 async def post(url: str) -> int:
