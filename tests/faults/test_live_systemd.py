@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import sysconfig
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -73,14 +74,39 @@ class Machine:
         await self.until(f"systemctl show digestd -P {name}", expected)
 
 
+def own_group() -> Path:
+    """Return a cgroup below this process's own, so that the machine's is left alone. It is to be made."""
+    mounts = [line.split() for line in Path("/proc/self/mounts").read_text().splitlines()]
+    root = next((Path(mount[1]) for mount in mounts if mount[2] == "cgroup2"), None)
+    if root is None:
+        pytest.skip("needs cgroups of version 2")
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    own = next(line.removeprefix("0::/") for line in lines if line.startswith("0::"))
+    return root / own / f"digestd-test-{os.getpid()}"
+
+
+def removed(group: Path) -> None:
+    """Remove a cgroup and those in it, as soon as the last process in them is gone."""
+    end = time.monotonic() + LIMIT
+    while group.exists() and time.monotonic() < end:
+        for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
+            with suppress(OSError):
+                folder.rmdir()
+        with suppress(OSError):
+            group.rmdir()
+
+
 @asynccontextmanager
 async def booted(folder: Path) -> AsyncIterator[Machine]:
     """Start it; all of it is gone at the end. Skips the test where this kernel gives no such namespaces."""
     given = (BOOT, folder, sys.base_prefix, sysconfig.get_path("purelib"), ROOT)
     with (folder.parent / "boot.log").open("w+b") as log:
+        group = own_group()
+        group.mkdir()
         boot = await asyncio.create_subprocess_exec(
-            "unshare", *NAMESPACES, "bash", *map(str, given), stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+            "bash", "-c", f'echo $$ >{group}/cgroup.procs && exec unshare "$@"', "bash",
+            *NAMESPACES, "bash", *map(str, given), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        )  # fmt: skip
         try:
             machine = Machine(boot)
             try:
@@ -96,6 +122,7 @@ async def booted(folder: Path) -> AsyncIterator[Machine]:
             with suppress(ProcessLookupError):
                 boot.kill()
             await boot.wait()
+            await asyncio.to_thread(removed, group)
 
 
 async def test_units_under_a_live_systemd_do_all_that_they_say(tmp_path: Path) -> None:
