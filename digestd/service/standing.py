@@ -127,6 +127,8 @@ class Standing:
                 is_well = not any(stage.is_stuck() for stage in self._stages)
             except (StoreError, TimeoutError):
                 is_well = False
+            if self._is_stopping:  # meanwhile: the status line says so, and is not taken back
+                return
             if is_well:
                 self._notifier.tell("WATCHDOG=1")
             elif was_well:
