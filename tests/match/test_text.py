@@ -91,6 +91,7 @@ def test_clean_twice_is_clean_once(text: str) -> None:
         (r"\(a_1 \X b_2\)", "a1 X b2"),
         (r"the (\foo) tool, f(\foo)", "the (foo) tool, f(foo)"),
         (r"a\(b, a\1", "ab, a1"),
+        ("${b}^2$", "b^2"),
     ],
 )
 def test_plain_tex_is_read_as_text(tex: str, text: str) -> None:
