@@ -50,9 +50,6 @@ faults: $(READY)  ## The long fault loops too; their results go into docs/reliab
 	$(BIN)/python -m pytest -q --timeout=3600 -m 'faults or slow or not slow' tests/faults
 	PYTHONPATH=tests $(BIN)/python -m support.reliability
 
-agree: $(READY)  ## 100,000 queries of real words against the reference matcher, in half an hour
-	$(BIN)/python -m pytest -n 2 -q --timeout=3600 -m 'loop or not loop' tests/match/test_agreement_sample.py
-
 fuzz: $(READY)  ## Fuzz every format, MINUTES=1 of processor time each; guided by coverage where atheris is installed
 	PYTHONPATH=.:tests $(BIN)/python -m support.fuzz --minutes $(or $(MINUTES),1)
 

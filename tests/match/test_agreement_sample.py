@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from random import Random
 
@@ -38,7 +38,7 @@ def _papers() -> tuple[Paper, ...]:
     )
 
 
-@cache
+@lru_cache(maxsize=200)  # the reference remembers what it looked at, a megabyte for each abstract
 def _read(at: int) -> tuple[Document, Reference]:
     return analyse(_papers()[at]), Reference(_papers()[at])
 
