@@ -209,16 +209,18 @@ class SqliteSubscribers:
     def all(self) -> Iterator[StoredSubscriber]:
         after: str | None = ""
         while after is not None:
-            people, after = self._page("page", {"after": after, "limit": PAGE})
+            people, after = self._page(self._sql["page"], {"after": after, "limit": PAGE})
             yield from people
 
     def search(self, said: str, after: str, limit: int) -> list[StoredSubscriber]:
-        return self._page("search", {"said": said.casefold(), "after": canonical_address(after), "limit": limit})[0]
+        return self._page(
+            self._sql["search"], {"said": said.casefold(), "after": canonical_address(after), "limit": limit}
+        )[0]
 
-    def _page(self, query: str, values: dict[str, Any]) -> tuple[list[StoredSubscriber], str | None]:
+    def _page(self, statement: str, values: dict[str, Any]) -> tuple[list[StoredSubscriber], str | None]:
         """Return some people by address, and the last one's address; None after the end."""
         with self._connections.tables() as tables:
-            rows = list(tables.query(self._sql[query], values))
+            rows = list(tables.query(statement, values))
             numbers = {"subscribers": json.dumps([row["pk"] for row in rows])}
             profiles: dict[int, list[dict[str, Any]]] = {}
             for profile in tables.query(self._sql["profiles_of_page"], numbers):
