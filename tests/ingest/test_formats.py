@@ -113,6 +113,7 @@ ENTITIES = "".join(f'<!ENTITY x{n} "{f"&x{n - 1};" * 10 if n else "ha"}">' for n
         ('<?xml version="1.0" encoding="martian"?><rss/>', "a charset that is not known: martian"),
         ('{"paperId": "a", "title": ' + "[" * 3_000 + "]" * 3_000 + "}", "nested too deeply"),
         ('{"paperId": "a", "title": "' + "x" * 5_000_000 + '"}', "longer than 4,000,000 characters"),
+        ('{"paperId": "a", "title": "' + "x" * 5_000_000, "longer than 4,000,000 characters"),
         ('{"paperId": "a", "title": "x" "y"}', "line 1 is not valid JSON: ',' was expected at column 31"),
         ('[{"paperId": "a", "title": "x"},', "breaks off in the middle of line 1"),
         ("<html><p>No paper</html>", "the page tells of no paper"),
