@@ -189,6 +189,7 @@ def test_year_of_every_tick_in_eight_zones_at_five_hours_is_one_issue_for_each_l
 # as after downtime, that is one edition with everything. Here it is set at other moments.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [3_600, -3_600, 86_400, -86_400])
 def test_year_with_a_clock_that_steps_is_still_one_issue_for_each_local_day(step: int) -> None:
     """The clock is wrong for two days out of every nine, from another quarter of an hour each time."""
