@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
+from functools import lru_cache, partial
 
 from digestd import __version__
 from digestd.config import Settings
@@ -54,13 +54,17 @@ def mend(settings: Settings, store: Store, snapshot: Snapshot | None, now: datet
 
 def mistakes(profile: Profile) -> Mapping[str, str]:
     """Return each query and exclusion of a profile that does not parse, and why."""
-    found = {}
-    for text in dict.fromkeys((*(query.query for query in profile.queries), *profile.alert, *profile.exclude)):
-        try:
-            parse_query(text)
-        except QueryError as error:
-            found[text] = str(error)
-    return found
+    texts = dict.fromkeys((*(query.query for query in profile.queries), *profile.alert, *profile.exclude))
+    return {text: wrong for text in texts if (wrong := _mistake(text))}
+
+
+@lru_cache(maxsize=65_536)  # identical queries of many people are one query
+def _mistake(text: str) -> str:
+    try:
+        parse_query(text)
+    except QueryError as error:
+        return str(error)
+    return ""
 
 
 def without(profile: Profile, wrong: Mapping[str, str]) -> Profile:

@@ -13,6 +13,7 @@ from digestd.letters import LetterKind
 from digestd.model import Edition, Origin, OutboxState, Profile, Subscriber, SubscriberState, WeightedQuery
 from digestd.publish.render import render
 from digestd.publish.tokens import unsubscribe_token
+from digestd.store.sql import statements
 
 OLD = "agent AND"  # what an older grammar is taken to have read
 
@@ -89,3 +90,12 @@ def test_search_words_are_read_again_by_another_version_alone(world: World, monk
     world.publish()
     assert (followed(world, "eve"), world.store.grammar.last()) == ([], "next")
     assert json.dumps(world.store.readers.export(world.store.subscribers.find("eve@example.org").pk)).count(OLD) >= 1
+
+
+def test_search_words_of_many_are_looked_at_by_their_index(world: World) -> None:
+    sql = statements("grammar")
+    with world.store.outbox._connections.read() as connection:
+        for name, values in (("in_use", {"after": 0, "limit": 1}), ("followers", {"spec": 1})):
+            plan = [row["detail"] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql[name]}", values)]
+            assert any("profile_spec" in step for step in plan), plan
+            assert not any(step.startswith("SCAN") for step in plan), plan
