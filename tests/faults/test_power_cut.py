@@ -102,8 +102,11 @@ async def test_power_cut_at_every_sync_of_run_once_loses_nothing(tmp_path: Path)
     assert done > 20
 
 
-async def cut_again_and_again(folder: Path, people: int, connections: int, seed: int) -> tuple[int, int]:
-    """Cut the power of `digestd deliver` at random syncs until all is sent. Returns the cuts and the extra copies."""
+async def cut_again_and_again(folder: Path, people: int, connections: int, furthest: int, seed: int) -> tuple[int, int]:
+    """Cut the power of `digestd deliver` at random syncs up to the furthest until all is sent.
+
+    Returns the cuts and the extra copies.
+    """
     draw, cuts_made = Random(seed), 0
     disk, shadow = folder / "disk", folder / "shadow"
     disk.mkdir()
@@ -111,7 +114,7 @@ async def cut_again_and_again(folder: Path, people: int, connections: int, seed:
         config = composed(disk, relay, people, connections=connections)
         while True:
             begun(disk, shadow)
-            status, said = await finished(config, "deliver", fault=armed(disk, shadow, draw.randint(1, 40)))
+            status, said = await finished(config, "deliver", fault=armed(disk, shadow, draw.randint(1, furthest)))
             assert status in (0, -9), said
             if status == 0:
                 break
@@ -123,7 +126,7 @@ async def cut_again_and_again(folder: Path, people: int, connections: int, seed:
 
 
 async def test_power_cuts_of_deliver_again_and_again_lose_nothing(tmp_path: Path) -> None:
-    done, _ = await cut_again_and_again(tmp_path, people=60, connections=4, seed=1)
+    done, _ = await cut_again_and_again(tmp_path, people=60, connections=4, furthest=40, seed=1)
     assert done >= 1
 
 
@@ -131,9 +134,10 @@ async def test_power_cuts_of_deliver_again_and_again_lose_nothing(tmp_path: Path
 @pytest.mark.loop
 @pytest.mark.timeout(3600)
 async def test_power_cuts_of_deliver_over_twenty_thousand_editions_lose_nothing(tmp_path: Path) -> None:
-    done, extra = await cut_again_and_again(tmp_path, people=20_000, connections=32, seed=2)
+    # What was in hand at a cut goes out one by one first, at two syncs each: quick cuts would meet only that.
+    done, extra = await cut_again_and_again(tmp_path, people=20_000, connections=32, furthest=3_000, seed=2)
     record(
         "power cuts at random fsyncs of deliver over 20,000 editions, 32 connections",
         f"{done} cuts: lost 0, extra copies {extra} (allowed {done * 32}), differing 0",
     )
-    assert done >= 20
+    assert done >= 5
