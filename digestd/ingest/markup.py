@@ -24,6 +24,7 @@ MAX_ELEMENTS = 100_000  # in one record: 5,000 authors with three affiliations e
 
 Element = Any  # lxml has no types of its own
 
+_NETSCAPE = "http://my.netscape.com/rdf/"
 NAMESPACES = MappingProxyType(
     {
         "arxiv": ("http://arxiv.org/schemas/atom",),
@@ -40,7 +41,7 @@ NAMESPACES = MappingProxyType(
             "",
             "http://www.w3.org/2005/Atom",
             "http://purl.org/rss/1.0/",
-            "http://my.netscape.com/rdf/simple/0.9/",
+            f"{_NETSCAPE}simple/0.9/",
             "http://purl.org/atom/ns#",
         ),
     }

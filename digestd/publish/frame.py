@@ -61,9 +61,8 @@ class SectionView:
     titles: tuple[PieceView, ...]
 
 
-Part = tuple[
-    Piece | int, ...
-]  # what is as it is, encoded, and the numbers of words and, behind them, of cards and titles
+# What is as it is, encoded, and the numbers of words and, behind them, of cards and titles.
+Part = tuple[Piece | int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,16 +35,23 @@ def main(pipe: Connection, arena: int) -> None:
     gc.disable()  # what a message is made of holds no cycles, and full collections walk over every kept card
     with suppress(EOFError, OSError):
         told: Told = pipe.recv()
-        database, keys = told
-        with closing(Connections(database, thorough=False)) as connections:
-            press = Press(SqliteEditions(connections), tuple(Signer.of_pem(*key) for key in keys))
-            while True:
-                editions: list[int] = pipe.recv()
-                try:
-                    answer: Answer = laid_down(press.each(editions), arena)
-                except DigestdError as error:
-                    answer = str(error)
-                pipe.send(answer)
+        try:
+            _make(pipe, arena, *told)
+        except DigestdError as error:  # of the store: said to whoever asks next, and the next press tries again
+            pipe.recv()
+            pipe.send(str(error))
+
+
+def _make(pipe: Connection, arena: int, database: Path, keys: tuple[Key, ...]) -> None:
+    with closing(Connections(database, thorough=False)) as connections:
+        press = Press(SqliteEditions(connections), tuple(Signer.of_pem(*key) for key in keys))
+        while True:
+            editions: list[int] = pipe.recv()
+            try:
+                answer: Answer = laid_down(press.each(editions), arena)
+            except DigestdError as error:
+                answer = str(error)
+            pipe.send(answer)
 
 
 def laid_down(printed: Iterable[Printed], arena: int) -> list[Made]:

@@ -48,7 +48,11 @@ class _PressProcess:
                 stdin=subprocess.DEVNULL,
             )
         self._pipe = Connection(ours.detach())
-        self._tell(told)
+        try:
+            self._tell(told)
+        except _PressLost:
+            self.end()
+            raise
 
     def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what the press makes of editions. Raises DigestdError in its words, and _PressLost."""

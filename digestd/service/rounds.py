@@ -26,7 +26,7 @@ from digestd.subscribers.file import read_people
 
 Clock = Callable[[], datetime]
 FORGOTTEN_AT_ONCE = 50  # of who never confirmed; the next tick takes the next ones
-MANY = 5_000  # editions ready; a process that makes messages takes two seconds to start, and 80 MB
+MANY = 5_000  # editions ready; a process that makes messages takes its time to start, and some 80 MB
 
 
 @dataclass(frozen=True, slots=True)

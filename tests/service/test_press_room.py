@@ -11,6 +11,7 @@ import pytest
 from support.world import World, papers, reader
 
 from digestd.deliver.press import Press, Printed
+from digestd.errors import DigestdError
 from digestd.service import press_room
 from digestd.service.press_room import DIED, PressRoom
 
@@ -62,3 +63,10 @@ async def test_press_room_with_a_poison_edition_sets_it_aside_and_prints_the_oth
     monkeypatch.setattr(press_room, "_PressProcess", Poisoned)
     with PressRoom(world.settings) as room:
         assert await room.print([1, 2, 3, 4, 5]) == [(b"1", ""), (b"2", ""), DIED, (b"4", ""), (b"5", "")]
+
+
+async def test_press_room_whose_store_cannot_be_opened_says_so_and_blames_no_edition(world: World) -> None:
+    paths = world.settings.paths.model_copy(update={"database": world.settings.paths.inbox / "no.db"})
+    room = PressRoom(world.settings.model_copy(update={"paths": paths}))
+    with room, pytest.raises(DigestdError, match=r"no\.db"):
+        await room.print([1, 2])
