@@ -1,8 +1,9 @@
 """Web: how long a hundred at once wait for the first octet of a page, while the same daemon delivers.
 
 `python -m benchmarks.web` starts a real `digestd serve` on a store with editions to send and smtp-sink as its relay,
-and asks from a process of its own. Each round opens its connections together, one request on each; a wait counts
-from before the connection to the first octet of the answer. The reference is the same daemon with nothing to send.
+and asks from a process of its own. Each round opens its connections together, one request on each, every one for the
+page of another reader; a wait counts from before the connection to the first octet of the answer. The reference is
+the same daemon with nothing to send.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks import world
@@ -59,41 +61,42 @@ port = {web}
 def main() -> None:
     """Measure the subscribe page and a reader's own page, at rest and while mail is sent; print the waits."""
     if sys.argv[1:2] == ["ask"]:
-        print(json.dumps(rounds(int(sys.argv[2]), sys.argv[3])))
+        print(json.dumps(rounds(int(sys.argv[2]), json.load(sys.stdin))))
         return
     if not shutil.which("smtp-sink"):
         sys.exit("benchmarks.web needs smtp-sink (Debian: apt install postfix)")
     print(f"{'page, ' + str(AT_ONCE) + ' at once':34} {'p50':>8} {'p95':>8} {'worst':>8}   processor, or beside it")
     with tempfile.TemporaryDirectory(prefix="digestd-bench-") as name, sink() as relay:
-        for title, readers in (("at rest", 2), ("while delivering", READERS)):
+        for title, readers in (("at rest", AT_ONCE), ("while delivering", READERS)):
             with _serving(Path(name) / str(readers), relay, readers) as (port, own):
-                for page, path in (("subscribe", "/"), ("own page", own), ("preferences", f"{own}/preferences")):
+                pages = {"subscribe": ["/"], "own page": own, "preferences": [f"{one}/preferences" for one in own]}
+                for page, paths in pages.items():
                     before, begun = _counted(port), time.perf_counter()
-                    waits = _asked(port, path)
+                    waits = _asked(port, paths)
                     sent, processor = (now - then for now, then in zip(_counted(port), before, strict=True))
                     _tell(f"{page}, {title}", waits, sent, time.perf_counter() - begun, processor)
 
 
-def rounds(port: int, path: str) -> list[float]:
+def rounds(port: int, paths: list[str]) -> list[float]:
     """Return the waits, in seconds, of ROUNDS times AT_ONCE requests."""
     waits = []
     for _ in range(ROUNDS):
-        waits += _at_once(port, path)
+        waits += _at_once(port, paths)
         time.sleep(PAUSE)
     return waits
 
 
-def _at_once(port: int, path: str) -> list[float]:
-    """Return the waits of AT_ONCE requests over as many new connections."""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
+def _at_once(port: int, paths: list[str]) -> list[float]:
+    """Return the waits of AT_ONCE requests over as many new connections, for one page after the other."""
     begun, waits, open_ = {}, [], []
     with selectors.DefaultSelector() as selector:
-        for _ in range(AT_ONCE):
+        for path in islice(cycle(paths), AT_ONCE):
+            request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
             connection = socket.socket()
             connection.setblocking(False)
             begun[connection] = time.perf_counter()
             connection.connect_ex(("127.0.0.1", port))
-            selector.register(connection, selectors.EVENT_WRITE)
+            selector.register(connection, selectors.EVENT_WRITE, request)
             open_.append(connection)
         while selector.get_map():
             ready = selector.select(LIMIT)
@@ -103,7 +106,7 @@ def _at_once(port: int, path: str) -> list[float]:
                 connection = key.fileobj
                 assert isinstance(connection, socket.socket)
                 if event & selectors.EVENT_WRITE:
-                    connection.send(request)
+                    connection.send(key.data)
                     selector.modify(connection, selectors.EVENT_READ)
                 else:
                     waits.append(time.perf_counter() - begun[connection])
@@ -115,11 +118,10 @@ def _at_once(port: int, path: str) -> list[float]:
     return waits
 
 
-def _asked(port: int, path: str) -> list[float]:
+def _asked(port: int, paths: list[str]) -> list[float]:
     """Return the waits as another process measures them."""
-    asked = subprocess.run(
-        [sys.executable, "-m", "benchmarks.web", "ask", str(port), path], check=True, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "benchmarks.web", "ask", str(port)]
+    asked = subprocess.run(command, check=True, capture_output=True, text=True, input=json.dumps(paths))
     found: list[float] = json.loads(asked.stdout)
     return found
 
@@ -132,8 +134,8 @@ def _tell(what: str, waits: list[float], sent: float, seconds: float, processor:
 
 
 @contextmanager
-def _serving(folder: Path, relay: int, readers: int) -> Iterator[tuple[int, str]]:
-    """Run `digestd serve` on a store with an edition for each of its readers; yields its port and a reader's page."""
+def _serving(folder: Path, relay: int, readers: int) -> Iterator[tuple[int, list[str]]]:
+    """Run `digestd serve` on a store with an edition for each of its readers; yields its port and readers' pages."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         web = probe.getsockname()[1]
@@ -147,14 +149,15 @@ def _serving(folder: Path, relay: int, readers: int) -> Iterator[tuple[int, str]
         people = (StoredSubscriber(0, one, Origin.READER, Origin.READER) for one in world.people(readers))
         store.subscribers.restore(people, build.utc_now())
         Rounds(settings, store).publish()
-        reader = store.subscribers.find("reader-0@example.org")
-        own = f"/u/{unsubscribe_token(store.editions.key(), reader.pk, reader.subscriber.email)}"
+        asking = [store.subscribers.find(f"reader-{number}@example.org") for number in range(AT_ONCE)]
+        key = store.editions.key()
+        own = [f"/u/{unsubscribe_token(key, reader.pk, reader.subscriber.email)}" for reader in asking]
     command = [sys.executable, "-m", "digestd", "--config", str(config), "serve"]
     with (folder / "serve.log").open("w") as log:
         daemon = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
     try:
         begun = time.monotonic()
-        while not _answers(web) or (readers > 2 and _counted(web)[0] < 200):  # the presses are at work
+        while not _answers(web) or (readers > AT_ONCE and _counted(web)[0] < 200):  # the presses are at work
             if time.monotonic() - begun > LIMIT or daemon.poll() is not None:
                 raise TimeoutError((folder / "serve.log").read_text()[-2000:])
             time.sleep(0.1)

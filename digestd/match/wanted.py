@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from digestd.match import rank
@@ -46,14 +46,16 @@ class Report:
     match: Match | None
 
 
-def distinct(queries: tuple[WeightedQuery, ...]) -> list[tuple[WeightedQuery, Query]]:
+def distinct(
+    queries: tuple[WeightedQuery, ...], parse: Callable[[str], Query] = parse_query
+) -> list[tuple[WeightedQuery, Query]]:
     """Return the queries of a profile, heaviest first, each expression once. Raises QueryError.
 
-    Two spellings of one query would count twice; the heavier one speaks for both.
+    Two spellings of one query would count twice; the heavier one speaks for both. `parse` may be one that remembers.
     """
     found: dict[Query, WeightedQuery] = {}
     for asked in sorted(queries, key=lambda query: -query.weight):
-        found.setdefault(parse_query(asked.query), asked)
+        found.setdefault(parse(asked.query), asked)
     return [(asked, query) for query, asked in found.items()]
 
 

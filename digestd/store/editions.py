@@ -35,10 +35,13 @@ class SqliteEditions:
         self._connections = connections
         self._sql = statements("editions")
         self._read: dict[int, Paper] = {}
+        self._key = b""
 
     def key(self) -> bytes:
-        with self._connections.read() as connection:
-            return bytes(connection.execute(self._sql["key"]).fetchone()[0])
+        if not self._key:  # written when the store was made, and never again
+            with self._connections.read() as connection:
+                self._key = bytes(connection.execute(self._sql["key"]).fetchone()[0])
+        return self._key
 
     def due(self, now: datetime, newest: int, limit: int) -> list[DueSubscriber]:
         bounds = {"now": to_ms(now), "newest": newest, "limit": limit}

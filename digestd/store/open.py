@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from digestd.store.alerts import SqliteAlerts
@@ -51,6 +52,10 @@ class SqliteStore:
         self.signups = SqliteSignups(self._connections, self.subscribers)
         self.grammar = SqliteGrammar(self._connections, self.subscribers)
         self.notices = SqliteNotices(self._connections, self.subscribers)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """Let this thread's reads within raise StoreBusy where they would wait."""
+        return self._connections.at_once()
 
     def stats(self) -> dict[str, object]:
         """Return how much is in the store."""

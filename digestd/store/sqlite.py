@@ -162,6 +162,16 @@ class Connections:
             yield connection
 
     @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let this thread's reads within raise StoreBusy where they would wait for another process."""
+        with self.read() as connection:
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                yield
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout * 1000)}")
+
+    @contextmanager
     def tables(self) -> Iterator[Database]:
         """Hold this thread's read connection as a sqlite-utils database, whose rows are dictionaries."""
         from sqlite_utils import Database  # a tenth of a second, for what a few commands ask

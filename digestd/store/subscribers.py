@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any
 
 from digestd.errors import NotAllowed, NotFound
@@ -49,6 +50,7 @@ def spec_of(profile: Profile) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
+@lru_cache(maxsize=4096)  # many follow the same, and a reader's pages ask for theirs again and again
 def profile_of(name: str, spec: str) -> Profile:
     """Return the profile of a name and what `spec_of` wrote."""
     content = json.loads(spec)

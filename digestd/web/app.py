@@ -109,7 +109,7 @@ class _Rooms:
         self.clock = clock
         self.sample = Sample(store, clock)
         self.subscriptions = Subscriptions(store, clock)
-        self.threads = StoreThreads(STORE_SECONDS)
+        self.threads = StoreThreads(STORE_SECONDS, store.at_once)
         self.health_threads = StoreThreads(HEALTH_SECONDS)
 
 
@@ -153,7 +153,7 @@ class _Pages:
     async def _show(self, request: Request) -> Response:
         refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
         try:
-            stored = await self._threads.run(partial(self._subscriptions.opened, request.path_params["token"]))
+            stored = await self._threads.read(partial(self._subscriptions.opened, request.path_params["token"]))
         except NotFound:
             return await self._not_found(refuse_at)
         return self._page(wording.subscription(stored, page=_last(request)))

@@ -25,7 +25,7 @@ from digestd.web.forms import Typed, at_fields, check_form, read_form, typed_of
 from digestd.web.own import Known, Own
 from digestd.web.pace import body_of
 from digestd.web.render import Renderer
-from digestd.web.sample import DAYS, Sample, Taste
+from digestd.web.sample import DAYS, Sample, Taste, tasted
 from digestd.web.subscription import Subscriptions
 from digestd.web.threads import StoreThreads
 
@@ -76,17 +76,17 @@ class OwnPages:
         """Show what is followed, try a change, and make it."""
         token = request.path_params["token"]
         if request.method != "POST":
-            known = await self._threads.run(partial(self._own.known, token, request.query_params.get("profile", "")))
+            known = await self._threads.read(partial(self._own.known, token, request.query_params.get("profile", "")))
             return await self._shown(known)
         body = await body_of(request)
         wanted = read_form(body, Typed())
-        known = await self._threads.run(partial(self._own.known, token, wanted.profile))
+        known = await self._threads.read(partial(self._own.known, token, wanted.profile))
         match wanted.action:
             case "fragment" | "preview" | "save":
                 return await self._tried(token, known, body, wanted.action)
             case Choice.PAUSE | Choice.RESUME:
                 await self._threads.run(partial(self._subscriptions.choose, token, Choice(wanted.action)))
-                return await self._shown(await self._threads.run(partial(self._own.known, token, wanted.profile)))
+                return await self._shown(await self._threads.read(partial(self._own.known, token, wanted.profile)))
             case "forget":
                 return self._words(wording.forgetting(known.stored))
             case "forget-all":
@@ -144,7 +144,7 @@ class OwnPages:
     async def _taste(self, profile: Profile | None) -> Taste | None:
         """Return what a profile would have brought; None without one, or for one that no longer parses."""
         with contextlib.suppress(QueryError):
-            return await self._threads.run(partial(self._sample.taste, profile)) if profile else None
+            return await tasted(self._sample, self._threads, profile) if profile else None
         return None
 
     def _form(

@@ -8,20 +8,24 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 
 import jinja2
-from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from digestd.errors import TemplateError
+from digestd.publish.card import Card
+from digestd.publish.templates import Sandbox
 from digestd.web.wording import Page
 
 _PAGE = "web/page.html.j2"
+_CARD = "web/card.html.j2"
 _STYLE = "web/style.css"
 _SCRIPT = "web/live.js"
 _OPERATOR_STYLE = "web/operator/style.css"
+CARDS = 512  # kept as they are drawn, some 3 kB each
 _REST = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -32,14 +36,17 @@ class Renderer:
     """
 
     def __init__(self, sources: Mapping[str, str]) -> None:
-        self._environment = SandboxedEnvironment(
+        self._environment = Sandbox(
             loader=jinja2.DictLoader(dict(sources)),
             autoescape=True,  # select_autoescape() says no to `.html.j2`
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
             auto_reload=False,
+            cache_size=-1,  # all of them; one that is looked for costs no lock
         )
+        self._environment.filters["thousands"] = "{:,}".format
+        self._environment.globals["drawn"] = lru_cache(maxsize=CARDS)(self._drawn)
         try:
             style, script, more = (
                 self._environment.get_template(name).render() for name in (_STYLE, _SCRIPT, _OPERATOR_STYLE)
@@ -71,6 +78,9 @@ class Renderer:
             return self._environment.get_template(template).render(values)
         except Exception as error:  # an operator's template is a program: it can fail in any way, and is named
             raise TemplateError(f"{template}: {type(error).__name__}: {error}") from error
+
+    def _drawn(self, card: Card) -> Markup:
+        return Markup(self._environment.get_template(_CARD).render(card=card))  # noqa: S704 - it escapes every value
 
     def live(self, template: str, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
         """Return the answer that is a page with the script."""

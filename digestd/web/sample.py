@@ -1,23 +1,32 @@
-"""The papers of the last days, ready to be tried against what somebody types. Synchronous: called in a thread."""
+"""The papers of the last days, ready to be tried against what somebody types. All but `tasted` is synchronous.
+
+Papers are analysed when the first visitor after their arrival asks, which takes a thread its time; what is tried
+against them then is a matter of the papers it hits.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 
 from digestd.match import rank
-from digestd.match.document import Document, analyse
-from digestd.match.query import parse_query
+from digestd.match.document import analyse
+from digestd.match.query import Query, parse_query
 from digestd.match.wanted import distinct
-from digestd.model import Profile, StoredPaper
+from digestd.match.window import Window
+from digestd.model import Profile, StoredPaper, WeightedQuery
 from digestd.publish.card import Card, card
 from digestd.store.base import Store
+from digestd.web.threads import StoreThreads
 
 DAYS = 7
 MOST = 500  # papers: a week of a busy source; more would cost the first visitor seconds and the machine memory
 SHOWN = 5
+KEPT = timedelta(minutes=1)  # that a paper may be shown past its last day
+FEW = 400  # characters of a profile's queries; as many terms as fit are tried on all papers in some milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,20 @@ class Taste:
     by_query: tuple[tuple[str, int], ...]
 
 
+# A paper, and the queries that hit it with their points, heaviest first.
+_Hit = tuple[StoredPaper, list[tuple[WeightedQuery, float]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Shelf:
+    """The papers that are tried, analysed, in order of arrival; as of when, and of which newest paper."""
+
+    at: datetime
+    newest: int
+    stored: tuple[StoredPaper, ...]
+    window: Window
+
+
 class Sample:
     """The newest papers of a store, analysed once each."""
 
@@ -37,45 +60,89 @@ class Sample:
         self._store = store
         self._clock = clock
         self._turn = threading.Lock()
-        self._known: dict[int, tuple[StoredPaper, Document]] = {}
+        self._shelf: _Shelf | None = None
 
     def taste(self, profile: Profile) -> Taste:
         """Return what a profile would have sent. Raises StoreError, and QueryError for one that was not checked."""
-        papers = self._papers()
-        counts = dict.fromkeys((query.query for query, _ in distinct(profile.queries)), 0)
-        hits = [(stored.paper, queries, score) for stored, queries, score in _hits(papers, profile, counts)]
-        hits.sort(key=lambda hit: rank.order(hit[0], hit[2]))
-        cards = tuple(card(paper, queries) for paper, queries, _ in hits[:SHOWN])
-        return Taste(cards, len(hits), len(papers), tuple(counts.items()))
+        return _taste(self._filled(), profile)
+
+    def quick_taste(self, profile: Profile) -> Taste | None:
+        """Return the same, or None where it would take longer than an event loop should be held. Raises as `taste`."""
+        asked = sum(len(query.query) for query in profile.queries) + sum(map(len, profile.exclude))
+        shelf = self._current() if asked <= FEW else None
+        return _taste(shelf, profile) if shelf else None
 
     def found(self, profile: Profile) -> list[tuple[StoredPaper, tuple[str, ...]]]:
         """Return what a profile finds among the newest papers, and by which queries. Raises as `taste` does."""
-        return [(stored, queries) for stored, queries, _ in _hits(self._papers(), profile, {})]
+        return [(stored, tuple(one.query for one, _ in hits)) for stored, hits in _hits(self._filled(), profile)]
 
-    def _papers(self) -> list[tuple[StoredPaper, Document]]:
+    def _current(self) -> _Shelf | None:
+        """Return the papers where they are at hand."""
+        shelf, newest, now = self._shelf, self._store.papers.newest(), self._clock()
+        return shelf if shelf and shelf.newest == newest and shelf.at <= now < shelf.at + KEPT else None
+
+    def _filled(self) -> _Shelf:
         with self._turn:
-            newest = self._store.papers.newest()
-            first = max(self._store.papers.first_since(self._clock() - timedelta(days=DAYS)), newest - MOST + 1)
-            missing = max(first - 1, max(self._known, default=0))
-            known = {pk: one for pk, one in self._known.items() if pk >= first}
-            for stored in self._store.papers.between(missing, newest):
-                known[stored.pk] = (stored, analyse(stored.paper))
-            self._known = known
-            return list(known.values())
+            shelf = self._current()
+            if shelf is None:
+                shelf = self._shelf = self._read()
+            return shelf
+
+    def _read(self) -> _Shelf:
+        now, newest = self._clock(), self._store.papers.newest()
+        first = max(self._store.papers.first_since(now - timedelta(days=DAYS)), newest - MOST + 1)
+        before = self._shelf
+        known = zip(before.stored, before.window.documents, strict=True) if before else ()
+        papers = [one for one in known if one[0].pk >= first]
+        after = max(first - 1, before.newest if before else 0)
+        papers += [(stored, analyse(stored.paper)) for stored in self._store.papers.between(after, newest)]
+        return _Shelf(now, newest, tuple(stored for stored, _ in papers), Window(document for _, document in papers))
 
 
-def _hits(
-    papers: Iterable[tuple[StoredPaper, Document]], profile: Profile, counts: dict[str, int]
-) -> Iterator[tuple[StoredPaper, tuple[str, ...], float]]:
-    """Yield the papers that a profile takes, with queries and score; `counts` are the hits of each query."""
-    asked = distinct(profile.queries)
-    without = [parse_query(text) for text in profile.exclude]
-    for stored, document in papers:
-        found = [(one, spans) for one, query in asked if (spans := query.spans(document)) is not None]
-        if not found or any(query.hits(document) for query in without):
-            continue
+async def tasted(sample: Sample, threads: StoreThreads, profile: Profile) -> Taste:
+    """Return what a profile would have sent, at once or by a thread. Raises as `Sample.taste` does."""
+    quick = await threads.read(partial(sample.quick_taste, profile))
+    return quick if quick is not None else await threads.run(partial(sample.taste, profile))
+
+
+def _taste(shelf: _Shelf, profile: Profile) -> Taste:
+    hits = _hits(shelf, profile)
+    counts = dict.fromkeys((query.query for query, _ in distinct(profile.queries, _parsed)), 0)
+    for _, found in hits:
         for one, _ in found:
-            counts[one.query] = counts.get(one.query, 0) + 1
-        score = rank.total((one.weight, rank.points(spans)) for one, spans in found)
-        if score >= profile.min_score:
-            yield stored, tuple(one.query for one, _ in found), score
+            counts[one.query] += 1
+    rarity = {query: rank.rarity(number, len(shelf.stored)) for query, number in counts.items()}
+
+    def order(hit: _Hit) -> tuple[float, int, str, str]:
+        stored, found = hit
+        parts = (rank.Part(one.query, one.weight, points, rarity[one.query]) for one, points in found)
+        return rank.order(stored.paper, rank.standing(parts, stored))
+
+    best = sorted(hits, key=order)[:SHOWN]
+    cards = tuple(_card(stored.paper, tuple(one.query for one, _ in found)) for stored, found in best)
+    return Taste(cards, len(hits), len(shelf.stored), tuple(counts.items()))
+
+
+def _hits(shelf: _Shelf, profile: Profile) -> list[_Hit]:
+    """Return the papers that a profile takes, in order of arrival."""
+    found: dict[int, list[tuple[WeightedQuery, float]]] = {}
+    for asked, query in distinct(profile.queries, _parsed):
+        for place, points in shelf.window.hits(query):
+            found.setdefault(place, []).append((asked, points))
+    for text in profile.exclude if found else ():
+        for place, _ in shelf.window.hits(_parsed(text)):
+            found.pop(place, None)
+    return [
+        (shelf.stored[place], hits)
+        for place, hits in sorted(found.items())
+        if rank.total((one.weight, points) for one, points in hits) >= profile.min_score
+    ]
+
+
+@lru_cache(maxsize=4096)  # many ask for the same words, and a reader for theirs again and again
+def _parsed(text: str) -> Query:
+    return parse_query(text)
+
+
+# The same words bring the same papers to many.
+_card = lru_cache(maxsize=512)(card)

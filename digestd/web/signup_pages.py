@@ -20,7 +20,7 @@ from digestd.web.forms import Checked, Typed, at_fields, check_form, read_form
 from digestd.web.networks import client_of, network_of
 from digestd.web.pace import body_of, until
 from digestd.web.render import Renderer
-from digestd.web.sample import DAYS, Sample, Taste
+from digestd.web.sample import DAYS, Sample, Taste, tasted
 from digestd.web.signup import Opening, Signing
 from digestd.web.threads import StoreThreads
 
@@ -71,7 +71,7 @@ class SignupPages:
         answer_at = asyncio.get_running_loop().time() + ANSWER_SECONDS
         checked = check_form(typed)
         if typed.action in ("fragment", "preview"):
-            taste = await self._threads.run(partial(self._sample.taste, checked.profile)) if checked.profile else None
+            taste = await tasted(self._sample, self._threads, checked.profile) if checked.profile else None
             if typed.action == "fragment":
                 wrong = checked.mistakes.get("keywords", ()) if typed.keywords.strip() else ()
                 return HTMLResponse(self._renderer.filled(_TASTE, taste=taste, days=DAYS, wrong=wrong))

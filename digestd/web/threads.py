@@ -1,19 +1,25 @@
 """Store calls beside the event loop: a few threads of their own, a short queue, and an end to waiting.
 
-A locked database then costs the web pages their answer, and the other stages of the daemon nothing.
+A locked database then costs the web pages their answer, and the other stages of the daemon nothing. What only reads a
+few rows is done in the loop itself: it takes less than handing it over, and beside a delivery each way to a thread and
+back waits for the interpreter's lock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from digestd.errors import StoreBusy
 
 THREADS = 4
 LONGEST_QUEUE = 500  # calls: a second's work for a healthy store, and far more than it gets
+LONGEST_READ = 0.02  # seconds that the loop may be held by one; a disk that takes longer is left to the threads
+DISTRUST = 10.0  # seconds after such a one
 
 _T = TypeVar("_T")
 
@@ -21,10 +27,28 @@ _T = TypeVar("_T")
 class StoreThreads:
     """Runs store calls. Its threads stay, because a store keeps a connection for every thread that reads."""
 
-    def __init__(self, limit: float) -> None:
+    def __init__(self, limit: float, at_once: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """`at_once` is the store's: within it nothing waits for another process."""
         self._limit = limit
+        self._at_once = at_once
+        self._slow_until = 0.0
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="web-store")
         self._waiting = 0
+
+    async def read(self, call: Callable[[], _T]) -> _T:
+        """Return what a call returns that reads a few rows and changes nothing. Raises as `run` does."""
+        begun = time.monotonic()
+        if begun >= self._slow_until:
+            try:
+                with self._at_once():
+                    return call()
+            except StoreBusy:
+                pass  # a thread may wait for it
+            finally:
+                now = time.monotonic()
+                if now - begun > LONGEST_READ:
+                    self._slow_until = now + DISTRUST
+        return await self.run(call)
 
     async def run(self, call: Callable[[], _T]) -> _T:
         """Return what `call` returns, or raise what it raises.

@@ -124,6 +124,18 @@ def test_keep_of_a_snapshot_while_the_store_is_locked_is_busy(room: StoreRoom) -
         assert store.editions.keep(SNAPSHOT) == SNAPSHOT.sha256
 
 
+def test_read_at_once_does_not_wait_for_who_holds_the_whole_file(room: StoreRoom) -> None:
+    with closing(SqliteStore(room.path, busy_timeout=30)) as store, closing(sqlite3.connect(room.path)) as other:
+        with store.at_once():
+            assert store.papers.newest() == 0
+            connection = store._connections._local.connection
+            assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 0
+        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 30_000
+        other.execute("BEGIN IMMEDIATE")
+        with store.at_once():
+            assert store.papers.newest() == 0, "a writer holds up nobody who reads"
+
+
 def test_read_beside_a_busy_writer_sees_what_was_committed(room: StoreRoom) -> None:
     room.ingest([work(1)])
     seen: list[int] = []

@@ -156,6 +156,29 @@ async def test_store_threads_refuse_what_would_wait_too_long_or_in_too_long_a_qu
     assert await store.run(lambda: "again") == "again"
 
 
+async def test_store_threads_read_in_the_loop_unless_the_store_would_wait_or_has_been_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[threading.Thread] = []
+
+    def call() -> str:
+        asked.append(threading.current_thread())
+        if busy and asked[-1] is loop:
+            raise StoreBusy("held")
+        return "read"
+
+    loop, busy, store = threading.current_thread(), False, StoreThreads(WAIT)
+    assert (await store.read(call), asked) == ("read", [loop])
+    busy = True
+    assert await store.read(call) == "read", "a thread waits for what the loop does not"
+    assert [one is loop for one in asked[1:]] == [True, False]
+    monkeypatch.setattr(threads, "LONGEST_READ", -1.0)
+    busy = False
+    await store.read(call)
+    await store.read(call)
+    assert [one is loop for one in asked[3:]] == [True, False], "a slow disk is left to the threads for a while"
+
+
 def hold(free: threading.Event) -> Callable[[], bool]:
     return lambda: free.wait(20)
 

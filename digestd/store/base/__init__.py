@@ -7,6 +7,7 @@ process holds the write lock for too long) or `StoreError` (the disk or the data
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from digestd.store.base.alerts import Alerts, Waiting
@@ -130,6 +131,9 @@ class Store(Protocol):
     @property
     def history(self) -> History:
         """What happened, and what is to come."""
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """Let this thread's reads within raise StoreBusy where they would wait for another process."""
 
     def stats(self) -> dict[str, object]:
         """Return how much is in the store: numbers by name, those of states as a mapping."""
