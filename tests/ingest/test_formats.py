@@ -12,7 +12,7 @@ from itertools import product
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.format_cases import EXPECTED, FOLDER, MODIFIED, cases, read
 
@@ -91,9 +91,9 @@ def test_gzip_that_breaks_off_is_refused(case: str) -> None:
 
 
 def test_gzip_bomb_and_gzip_within_gzip_are_refused() -> None:
-    bomb = gzip.compress(b'{"title": "One"}\n' + b"\n" * 1_000_000 + b'{"title": "Two"}\n')
+    bomb = gzip.compress(b'{"title": "One"}\n' + b"\n" * 300_000 + b'{"title": "Two"}\n')
     assert len(bomb) < 2_000
-    assert read(bomb, limit=500_000) == "refused: it inflates to more than 500,000 bytes\n"
+    assert read(bomb, limit=150_000) == "refused: it inflates to more than 150,000 bytes\n"
     assert read(bomb).count("\n") == 2
     assert read(gzip.compress(gzip.compress(b"x"))) == "refused: it is gzip within gzip; one is enough\n"
 
@@ -228,7 +228,6 @@ def test_hostile_shapes_cost_linear_time(text: str) -> None:
 PIECES = [line for case in cases() for line in content(case).splitlines(keepends=True)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=40), max_size=12), st.sampled_from([None, *FIRST]))
 def test_any_mixture_of_lines_is_papers_bad_records_or_refused(lines: list[bytes], name: str | None) -> None:
     assert isinstance(read(b"".join(lines), name), str)

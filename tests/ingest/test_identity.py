@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digestd.ingest.identity import (
@@ -26,6 +26,7 @@ from digestd.match.text import clean
 from digestd.model import Paper
 
 ARXIV = "arXiv:2310.10637"
+IDS_BEGIN = ("doi:10.1000/", "arXiv:", "title:", "pmid:", "arXiv:2310.1063")
 
 
 @pytest.mark.parametrize(
@@ -93,8 +94,7 @@ def test_canonical_id_of_what_names_no_work_is_none(text: str) -> None:
     assert canonical_id(text) is None
 
 
-@settings(max_examples=30)  # a text of a pattern takes long to draw
-@given(st.text() | st.from_regex(r"(doi:10\.1000/|arXiv:|title:|pmid:)[\x00-\U0010ffff]{0,9}"))
+@given(st.text() | st.builds(str.__add__, st.sampled_from(IDS_BEGIN), st.text(st.characters(), max_size=9)))
 def test_canonical_id_of_anything_is_storable_and_stays_itself(text: str) -> None:
     found = canonical_id(text)
     if found is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -112,6 +113,11 @@ def test_empty_edition_is_a_friendly_note() -> None:
     assert Page(rendered.html).text("h1") == "Agents"
 
 
+@cache
+def _plain_page() -> Page:
+    return Page(shown().html)
+
+
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 @pytest.mark.parametrize(
     "place", ["title", "abstract", "author", "source", "url", "query", "profile", "from_name", "email"]
@@ -126,7 +132,7 @@ def test_render_hostile_text_is_only_text(place: str, text: str) -> None:
         reader=replace(READER, email=text) if place == "email" else READER,
     )
     rendered = shown(of, snapshot(replace(SENDER, from_name=text) if place == "from_name" else SENDER))
-    page, plain_page = Page(rendered.html), Page(shown().html)
+    page, plain_page = Page(rendered.html), _plain_page()
     assert set(page.tags) <= set(plain_page.tags)
     assert page.open == []
     assert len(page.comments) == len(plain_page.comments)

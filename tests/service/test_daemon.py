@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import urllib.request
@@ -12,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
+from support.command_line import command
 from support.http_script import http_script, ok
 from support.smtp_script import Hang, SmtpScript
 from support.world import papers, reader
@@ -85,10 +85,20 @@ async def serving(config: Path) -> AsyncIterator[Served]:
         await process.wait()
 
 
-async def test_serve_mails_what_is_dropped_and_stops_cleanly(tmp_path: Path) -> None:
+async def a_second_one_is_refused(config: Path) -> None:
+    command = (sys.executable, "-m", "digestd", "--config", str(config), "serve")
+    second = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE, cwd=ROOT)
+    _, said = await asyncio.wait_for(second.communicate(), LIMIT)
+    assert (second.returncode, b"another `digestd serve` works on this store" in said) == (1, True)
+
+
+async def test_serve_beside_a_refused_second_one_mails_what_is_dropped_and_stops_cleanly(
+    tmp_path: Path,
+) -> None:
     async with SmtpScript() as relay:
         config = configure(tmp_path, relay.port, reader("ada", "robot"), reader("ben", "graph"))
         async with serving(config) as served:
+            await a_second_one_is_refused(config)
             served.drop("one.jsonl", papers("A Robot", "A Graph"))
             await served.until(lambda: len(relay.messages) == 2)
             served.drop("bad.txt", "hm")
@@ -150,22 +160,9 @@ async def test_serve_waits_for_a_relay_that_is_down_and_sends_once(tmp_path: Pat
         assert len({message.recipients[0] for message in relay.messages}) == 5
 
 
-async def test_serve_second_instance_on_the_store_is_refused(tmp_path: Path) -> None:
-    async with SmtpScript() as relay:
-        config = configure(tmp_path, relay.port, reader("ada", "robot"))
-        async with serving(config) as first:
-            command = (sys.executable, "-m", "digestd", "--config", str(config), "serve")
-            second = await asyncio.create_subprocess_exec(*command, stderr=asyncio.subprocess.PIPE, cwd=ROOT)
-            _, said = await asyncio.wait_for(second.communicate(), LIMIT)
-            assert (second.returncode, b"another `digestd serve` works on this store" in said) == (1, True)
-            first.drop("one.jsonl", papers("A Robot"))
-            await first.says("edition-sent")
-            assert await first.stopped() == 0
-
-
 async def test_serve_stops_in_time_while_the_relay_hangs(tmp_path: Path) -> None:
     async with SmtpScript({"MAIL": Hang()}) as relay:
-        config = configure(tmp_path, relay.port, reader("ada", "robot"), more="[service]\n" if False else "")
+        config = configure(tmp_path, relay.port, reader("ada", "robot"))
         async with serving(config) as served:
             served.drop("one.jsonl", papers("A Robot"))
             await served.until(lambda: any("MAIL" in line for session in relay.sessions for line in session.commands))
@@ -208,12 +205,7 @@ def free_port() -> int:
 
 def test_serve_bad_configuration_ends_with_78(tmp_path: Path) -> None:
     (tmp_path / "digestd.toml").write_text("x")
-    status = os.spawnv(
-        os.P_WAIT,
-        sys.executable,
-        [sys.executable, "-m", "digestd", "--config", str(tmp_path / "digestd.toml"), "serve"],
-    )
-    assert status == 78
+    assert command(tmp_path)("serve").exit_code == 78
 
 
 async def test_serve_sends_an_alert_when_its_wait_is_over_and_not_at_the_next_tick(tmp_path: Path) -> None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from support.command_line import command
 from support.office import office
 from support.store_room import EVERY_DAY, MONDAY, StoreRoom, opened, profile, work
 
 from digestd.service import build
 from digestd.service.status import chart, is_served, status_of
 
-ROOT = Path(__file__).parents[2]
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
@@ -87,15 +85,11 @@ def test_status_and_doctor_speak_to_people_and_to_programs(tmp_path: Path) -> No
         '[smtp]\nhost = "127.0.0.1"\nport = 1\ntls = "none"\n[mail]\nfrom_address = "papers@example.org"\n'
     )
     (tmp_path / "subscribers.toml").write_text("")
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "digestd", "--config", str(tmp_path / "digestd.toml"), *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
+    run = command(tmp_path)
     said = run("status")
-    assert (said.returncode, said.stderr) == (0, "")
+    assert (said.exit_code, said.stderr) == (0, "")
     assert "nothing waits" in said.stdout
     assert json.loads(run("status", "--json").stdout)["is_served"] is False
     doctor = run("doctor", "--json")
     findings = {one["part"]: one["health"] for one in json.loads(doctor.stdout)}
-    assert (doctor.returncode, findings["relay"], findings["store"]) == (1, "failed", "sound")
+    assert (doctor.exit_code, findings["relay"], findings["store"]) == (1, "failed", "sound")

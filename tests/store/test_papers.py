@@ -191,7 +191,7 @@ RECORDS = st.builds(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(files=st.lists(st.lists(RECORDS, min_size=1, max_size=4), min_size=1, max_size=4))
 def test_papers_of_any_files_are_counted_found_and_never_twice(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[Paper]]
