@@ -23,7 +23,7 @@ demo: $(READY)  ## Run the main job on the seeds and show who got what
 	$(BIN)/digestd demo --out $(OUT)
 
 test: $(READY)  ## Run the tests
-	$(BIN)/python -m pytest -n 4 -q
+	$(BIN)/python -m pytest -n 4 --dist worksteal -q
 
 check: lint types $(READY)  ## Lint, types, tests with their branch coverage, as CI does
 	$(MAKE) test PYTEST_ADDOPTS="--cov --cov-report=json:.coverage.json"
@@ -42,8 +42,10 @@ bench: $(READY)  ## Measure, each figure beside a reference of the same run
 	$(BIN)/python -m benchmarks.alert
 	$(BIN)/python -m benchmarks.idle
 
-slow: $(READY)  ## Faults, browsers and whole years: what takes its time, in minutes
-	$(BIN)/python -m pytest -n 3 -q --timeout=300 -m '(faults or slow) and not loop' tests
+slow: $(READY)  ## Faults, browsers, whole years, and properties at length: what takes its time, in minutes
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q --timeout=300 -m '(faults or slow) and not loop' tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q --timeout=300 -m 'hypothesis and not (faults or slow)' \
+		--hypothesis-profile=thorough tests
 
 faults: $(READY)  ## The long fault loops too; their results go into docs/reliability.md
 	rm -f .faults.jsonl

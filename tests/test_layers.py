@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,9 @@ def room(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix("__init__").rstrip(".")
 
 
+ROOMS = {room(path) for path in FILES}
+
+
 def layer(name: str) -> int:
     """Return the layer of the longest prefix of a room's name that the layers know."""
     parts = name.split(".")
@@ -69,9 +73,15 @@ def layer(name: str) -> int:
     raise AssertionError(f"{name} has no layer: add its room to LAYERS")
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return all that a file is made of."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Yield what a file imports, at any depth: of this package the room, of others the first name."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes(path):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module:
             names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
@@ -84,8 +94,7 @@ def imports(path: Path) -> Iterator[str]:
 
 def ours(path: Path) -> set[str]:
     """Return the rooms that a file imports; of `from digestd.ingest import identity` the inner one."""
-    files = {room(file) for file in FILES}
-    found = {name.removeprefix("digestd").lstrip(".") for name in imports(path) if name.startswith("digestd")} & files
+    found = {name.removeprefix("digestd").lstrip(".") for name in imports(path) if name.startswith("digestd")} & ROOMS
     return {name for name in found if not any(other.startswith(f"{name}.") for other in found)}
 
 
@@ -107,13 +116,13 @@ def test_layer_of_a_file_is_not_below_what_it_imports(path: Path) -> None:
 @pytest.mark.parametrize("path", [path for path in FILES if is_pure(room(path))], ids=room)
 def test_layer_pure_file_does_no_io_and_reads_no_clock(path: Path) -> None:
     assert not set(imports(path)) & IMPURE
-    names = {ast.unparse(node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    names = {ast.unparse(node) for node in nodes(path) if isinstance(node, ast.Attribute)}
     assert not {name for name in names if name.endswith((".now", ".today", ".utcnow", ".environ", ".getenv"))}
 
 
 @pytest.mark.parametrize("path", FILES, ids=room)
 def test_layer_sql_stands_in_the_store_alone(path: Path) -> None:
-    texts = [node.value for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Constant)]
+    texts = [node.value for node in nodes(path) if isinstance(node, ast.Constant)]
     found = [text for text in texts if isinstance(text, str) and text.lstrip().startswith(SQL)]
     assert not found or room(path).startswith("store.")
     assert "BEGIN" not in " ".join(found) or room(path) == "store.sqlite"

@@ -1,4 +1,4 @@
-"""`digestd serve` as a real process: files, signals, reload, and a relay that comes and goes."""
+"""`digestd serve` as a process: files, signals, reload, and a relay that comes and goes."""
 
 from __future__ import annotations
 
@@ -6,58 +6,22 @@ import asyncio
 import signal
 import sys
 import urllib.request
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 from support.command_line import command
 from support.http_script import http_script, ok
+from support.serving import LIMIT, serving
 from support.smtp_script import Hang, SmtpScript
 from support.world import papers, reader
 
 ROOT = Path(__file__).parents[2]
-LIMIT = 20.0  # seconds until a condition counts as never met
 
 
-class Served:
-    """A running daemon and what it wrote."""
-
-    def __init__(self, folder: Path, process: asyncio.subprocess.Process) -> None:
-        self.folder = folder
-        self.process = process
-        self.log = ""
-        self._reader = asyncio.create_task(self._read())
-
-    async def _read(self) -> None:
-        assert self.process.stderr is not None
-        while line := await self.process.stderr.readline():
-            self.log += line.decode()
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something to become true."""
-        try:
-            async with asyncio.timeout(LIMIT):
-                while not condition():
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            raise AssertionError(self.log) from None
-
-    async def says(self, event: str, times: int = 1) -> None:
-        """Wait for an event in the log."""
-        await self.until(lambda: self.log.count(f"event={event}") >= times)
-
-    def drop(self, name: str, text: str) -> None:
-        """Rename a file into the inbox."""
-        (self.folder / name).write_text(text)
-        (self.folder / name).rename(self.folder / "inbox" / name)
-
-    async def stopped(self) -> int:
-        """Ask it to end; returns its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        status = await asyncio.wait_for(self.process.wait(), LIMIT)
-        await self._reader
-        return status
+def drop(folder: Path, name: str, text: str) -> None:
+    """Rename a file into the inbox."""
+    (folder / name).write_text(text)
+    (folder / name).rename(folder / "inbox" / name)
 
 
 def configure(folder: Path, port: int, *people: str, more: str = "") -> Path:
@@ -68,21 +32,6 @@ def configure(folder: Path, port: int, *people: str, more: str = "") -> Path:
         f'port = {port}\ntls = "none"\n[mail]\nfrom_address = "papers@example.org"\n{more}'
     )
     return path
-
-
-@asynccontextmanager
-async def serving(config: Path) -> AsyncIterator[Served]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "digestd", "--config", str(config), "serve", stderr=asyncio.subprocess.PIPE, cwd=ROOT
-    )
-    served = Served(config.parent, process)
-    try:
-        await served.says("serving")
-        yield served
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 async def a_second_one_is_refused(config: Path) -> None:
@@ -99,11 +48,11 @@ async def test_serve_beside_a_refused_second_one_mails_what_is_dropped_and_stops
         config = configure(tmp_path, relay.port, reader("ada", "robot"), reader("ben", "graph"))
         async with serving(config) as served:
             await a_second_one_is_refused(config)
-            served.drop("one.jsonl", papers("A Robot", "A Graph"))
+            drop(tmp_path, "one.jsonl", papers("A Robot", "A Graph"))
             await served.until(lambda: len(relay.messages) == 2)
-            served.drop("bad.txt", "hm")
-            await served.says("file-refused")
-            await served.says("edition-sent", 2)
+            drop(tmp_path, "bad.txt", "hm")
+            await served.says("event=file-refused")
+            await served.says("event=edition-sent", 2)
             assert await served.stopped() == 0
             assert "event=stopped" in served.log
             assert "level=error" not in served.log
@@ -117,7 +66,7 @@ async def test_serve_fetches_its_sources_and_mails_what_they_bring(tmp_path: Pat
             config = configure(tmp_path, relay.port, reader("ada", "robot"), more=source)
             async with serving(config) as served:
                 await served.until(lambda: len(relay.messages) == 1)
-                await served.says("source-failed")
+                await served.says("event=source-failed")
                 assert await served.stopped() == 0
         assert (served.log.count("event=source-fetched"), served.log.count("event=source-failed")) == (1, 1)
         assert "which is no public address" in served.log
@@ -129,20 +78,20 @@ async def test_serve_takes_over_a_reload_and_keeps_the_last_good_one(tmp_path: P
         good = config.read_text()
         async with serving(config) as served:
             config.write_text("[smtp]\nhots = 1\n")
-            served.process.send_signal(signal.SIGHUP)
-            await served.says("reload-refused")
+            served.send(signal.SIGHUP)
+            await served.says("event=reload-refused")
             assert "did you mean smtp.host?" in served.log
             (tmp_path / "mine" / "mail").mkdir(parents=True)
             (tmp_path / "mine" / "mail" / "header.html.j2").write_text("{% if %}")
             config.write_text(good.replace('inbox = "inbox"', 'inbox = "inbox"\ntemplates = "mine"'))
-            served.process.send_signal(signal.SIGHUP)
-            await served.says("reload-refused", 2)
+            served.send(signal.SIGHUP)
+            await served.says("event=reload-refused", 2)
             config.write_text(good)
             (tmp_path / "subscribers.toml").write_text(reader("ada", "robot AND") + reader("ben", "robot"))
-            served.process.send_signal(signal.SIGHUP)
-            await served.says("reloaded")
-            await served.says("profile-refused")
-            served.drop("one.jsonl", papers("A Robot"))
+            served.send(signal.SIGHUP)
+            await served.says("event=reloaded")
+            await served.says("event=profile-refused")
+            drop(tmp_path, "one.jsonl", papers("A Robot"))
             await served.until(lambda: len(relay.messages) == 2)
             assert await served.stopped() == 0
 
@@ -152,10 +101,10 @@ async def test_serve_waits_for_a_relay_that_is_down_and_sends_once(tmp_path: Pat
     async with SmtpScript({"CONNECT": ["421 4.3.2 not now"] * 8}) as relay:
         config = configure(tmp_path, relay.port, *(reader(f"r{number}", "robot") for number in range(5)))
         async with serving(config) as served:
-            served.drop("one.jsonl", papers("A Robot"))
-            await served.says("relay-failed")
+            drop(tmp_path, "one.jsonl", papers("A Robot"))
+            await served.says("event=relay-failed")
             await served.until(lambda: len(relay.messages) == 5)
-            await served.says("edition-sent", 5)
+            await served.says("event=edition-sent", 5)
             assert await served.stopped() == 0
         assert len({message.recipients[0] for message in relay.messages}) == 5
 
@@ -164,12 +113,12 @@ async def test_serve_stops_in_time_while_the_relay_hangs(tmp_path: Path) -> None
     async with SmtpScript({"MAIL": Hang()}) as relay:
         config = configure(tmp_path, relay.port, reader("ada", "robot"))
         async with serving(config) as served:
-            served.drop("one.jsonl", papers("A Robot"))
+            drop(tmp_path, "one.jsonl", papers("A Robot"))
             await served.until(lambda: any("MAIL" in line for session in relay.sessions for line in session.commands))
-            served.process.send_signal(signal.SIGTERM)
-            await served.says("stopping")
-            served.process.send_signal(signal.SIGTERM)  # a second one does not wait
-            assert await asyncio.wait_for(served.process.wait(), LIMIT) == 0
+            served.send(signal.SIGTERM)
+            await served.says("event=stopping")
+            served.send(signal.SIGTERM)  # a second one does not wait
+            assert await served.ended() == 0
 
 
 async def test_serve_answers_an_unsubscribe_link(tmp_path: Path) -> None:
@@ -179,17 +128,17 @@ async def test_serve_answers_an_unsubscribe_link(tmp_path: Path) -> None:
             tmp_path, relay.port, reader("ada", "robot"), more=more.replace("port = 0", f"port = {free_port()}")
         )
         async with serving(config) as served:
-            served.drop("one.jsonl", papers("A Robot"))
-            await served.says("web-serving")
+            drop(tmp_path, "one.jsonl", papers("A Robot"))
+            await served.says("event=web-serving")
             await served.until(lambda: len(relay.messages) == 1)
             link = relay.messages[0].header("List-Unsubscribe").partition(">")[0].removeprefix("<http://127.0.0.1:1")
             port = served.log.partition("event=web-serving")[2].partition("port=")[2].split()[0]
             request = urllib.request.Request(f"http://127.0.0.1:{port}{link}", b"List-Unsubscribe=One-Click")
             answer = await asyncio.to_thread(urllib.request.urlopen, request)
             assert answer.status == 200
-            await served.says("reader-chose")
-            served.drop("two.jsonl", papers("Another Robot"))
-            await served.says("file-ingested", 2)
+            await served.says("event=reader-chose")
+            drop(tmp_path, "two.jsonl", papers("Another Robot"))
+            await served.says("event=file-ingested", 2)
             assert await served.stopped() == 0
             assert len(relay.messages) == 1
             assert link.rpartition("/")[2] not in served.log
@@ -215,7 +164,7 @@ async def test_serve_sends_an_alert_when_its_wait_is_over_and_not_at_the_next_ti
         config.write_text(text.replace("settle_seconds = 0", "settle_seconds = 0.3"))
         async with serving(config) as served:
             for number in (1, 2):
-                served.drop(f"{number}.jsonl", papers(f"Robot {number}"))
+                drop(tmp_path, f"{number}.jsonl", papers(f"Robot {number}"))
                 await served.until(lambda count=number: len(relay.messages) == count)  # type: ignore[misc]
             assert relay.messages[0].header("References") == relay.messages[1].header("References") != ""
             assert await served.stopped() == 0
@@ -226,14 +175,14 @@ async def test_serve_goes_on_with_the_other_stages_while_one_fails(tmp_path: Pat
     async with SmtpScript() as relay:
         config = configure(tmp_path, relay.port, reader("ada", "robot", more='cadence = "immediate"'))
         async with serving(config) as served:
-            served.drop("1.jsonl", papers("Robot 1"))
+            drop(tmp_path, "1.jsonl", papers("Robot 1"))
             await served.until(lambda: len(relay.messages) == 1)
             archive = tmp_path / "var" / "archive"
             archive.rename(tmp_path / "old")
             archive.write_text("no folder any more")
-            served.drop("2.jsonl", papers("Robot 2"))
-            await served.says("stage-failed stage=ingest", times=2)
+            drop(tmp_path, "2.jsonl", papers("Robot 2"))
+            await served.says("event=stage-failed stage=ingest", times=2)
             await served.until(lambda: len(relay.messages) == 2)
             archive.unlink()
-            await served.says("file-repeated")
+            await served.says("event=file-repeated")
             assert await served.stopped() == 0
