@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 import structlog
@@ -14,6 +15,9 @@ from digestd.model import Blame, Outcome, Verdict
 from digestd.service.findings import Notice
 from digestd.service.rounds import People
 from digestd.store.base import Claim
+
+# What moves a cursor, turns a line around, or cannot be written at all; line feeds are the renderer's.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 log = structlog.get_logger("digestd")
 
@@ -32,6 +36,7 @@ def configure(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _visible,
             final,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -40,6 +45,14 @@ def configure(level: str) -> None:
     # APScheduler tells every tick, watchfiles every change: neither is of use to an operator.
     line = "level=%(levelname)s event=%(name)s reason=%(message)r"
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format=line)
+
+
+def _visible(logger: object, method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Spell out the signs in foreign texts, such as an address or a relay's reply, that a line must not hold."""
+    for name, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[name] = _UNSEEN.sub(lambda sign: ascii(sign[0])[1:-1], value)
+    return event
 
 
 def log_file(report: FileReport) -> None:

@@ -44,7 +44,7 @@ def merged(*sources: Iterable[Item]) -> list[Item]:
 
 
 def atom(identity: str, items: Sequence[Item], now: datetime) -> bytes:
-    """Return the feed. `identity` is something of the reader that stays; without items it is as of today."""
+    """Return the feed. `identity` is its token, the last part of its address; without items it is as of today."""
     root = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
     _put(root, "id", _uuid(identity))
     _put(root, "title", "Papers for you")
@@ -53,6 +53,8 @@ def atom(identity: str, items: Sequence[Item], now: datetime) -> bytes:
     _put(root, "updated", _moment(newest))
     _put(etree.SubElement(root, f"{{{ATOM}}}author"), "name", "digestd")
     _put(root, "generator", "digestd")
+    # From its own address the feed is its last part, wherever a proxy has put it (RFC 4287 4.2.7, RFC 3986 5.2).
+    etree.SubElement(root, f"{{{ATOM}}}link", rel="self", type=MEDIA_TYPE, href=identity)
     for item in items:
         _entry(root, identity, item)
     octets: bytes = etree.tostring(root, xml_declaration=True, encoding="utf-8")

@@ -68,25 +68,6 @@ async def test_axe_finds_nothing_on_any_page_or_mail(site: Site) -> None:
                 await sound(page, name)
 
 
-@pytest.mark.peer
-async def test_subscribe_page_works_by_the_keyboard_alone(site: Site) -> None:
-    async with chromium() as browser:
-        page = await (await browser.new_context()).new_page()
-        await page.goto(f"http://127.0.0.1:{site.port}/")
-        await page.keyboard.press("Tab")
-        await page.keyboard.type("agent")
-        for _ in range(40):
-            await page.keyboard.press("Tab")
-            if await page.evaluate("document.activeElement.id") == "email":
-                break
-        await page.keyboard.type("keys@example.net")
-        await page.keyboard.press("Tab")
-        assert await page.evaluate("document.activeElement.value") == "subscribe", "the trap is not on the way"
-        assert await page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
-        await page.keyboard.press("Enter")
-        assert await page.get_by_role("heading", level=1).inner_text() == "Look into your inbox"
-
-
 async def sound(page: Any, name: str) -> None:
     await page.evaluate(AXE.read_text("utf-8"))
     assert await page.evaluate(SOUND) == [], name

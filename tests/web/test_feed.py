@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
+from urllib.parse import urljoin
 
 import pytest
 from lxml import etree
@@ -16,11 +17,11 @@ from digestd.model import Origin, Paper, SubscriberState
 from digestd.publish.links import safe_url
 from digestd.publish.stage import publish
 from digestd.publish.tokens import feed_token
-from digestd.web.feed import ATOM, MOST, Item, atom, merged
+from digestd.web.feed import ATOM, MEDIA_TYPE, MOST, Item, atom, merged
 
 ONE = {"id", "title", "updated"}  # RFC 4287 4.1.1, 4.1.2: exactly one of each
 NAMES = {
-    "feed": ONE | {"subtitle", "author", "generator", "entry"},
+    "feed": ONE | {"subtitle", "author", "generator", "link", "entry"},
     "entry": ONE | {"author", "link", "summary"},
     "author": {"name"},
 }
@@ -43,7 +44,9 @@ def checked(octets: bytes) -> etree._Element:
     assert root.find(f"{{{ATOM}}}author") is not None, "an entry without authors has those of the feed"
     ids = [str(one.text) for one in root.iter(f"{{{ATOM}}}id")]
     assert len(ids) == len(set(ids))
-    for link in root.iter(f"{{{ATOM}}}link"):
+    [own] = root.findall(f"{{{ATOM}}}link")
+    assert (own.get("rel"), own.get("type")) == ("self", MEDIA_TYPE)
+    for link in root.iterfind(f"{{{ATOM}}}entry/{{{ATOM}}}link"):
         assert (link.get("rel"), safe_url(str(link.get("href")))) == ("alternate", link.get("href"))
     return root
 
@@ -80,6 +83,14 @@ async def test_feed_of_who_rests_goes_on_and_of_who_left_does_not(site: Site) ->
         assert titles(await site.get(path)) == seen
     await site.fill(f"{site.path}/preferences", action="forget-all")
     assert (await site.get(path)).status == 404
+
+
+async def test_feed_names_itself_wherever_a_proxy_has_put_it(site: Site) -> None:
+    path = path_of(site)
+    own = checked((await site.get(path)).body).find(f"{{{ATOM}}}link")
+    assert own is not None
+    for address in (f"https://papers.example.org{path}", f"https://example.org/papers{path}"):
+        assert urljoin(address, own.get("href")) == address
 
 
 async def test_feed_token_opens_the_feed_alone(site: Site) -> None:

@@ -10,9 +10,11 @@ import contextlib
 import email
 import io
 import json
+import os
 import re
 from email.policy import default
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import structlog
@@ -25,6 +27,7 @@ from support.web_site import served, token_of
 from support.world import World
 
 from digestd.config import Operator
+from digestd.ingest.inbox import shown as shown_name
 from digestd.model import Origin, Profile, Subscriber, WeightedQuery
 from digestd.publish.links import safe_url
 from digestd.publish.tokens import feed_token
@@ -68,7 +71,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
 
 async def shown(folder: Path) -> Places:
     """Take papers and people made of hostile texts all the way, and return what came out."""
-    found: Places = {"mail": {}, "page": {}, "operator": {}, "feed": {}, "terminal": {}}
+    found: Places = {"mail": {}, "envelope": {}, "page": {}, "operator": {}, "feed": {}, "terminal": {}}
     async with SmtpScript() as relay:
         world = World(folder, relay)
         try:
@@ -78,12 +81,15 @@ async def shown(folder: Path) -> Places:
                 "\n".join(map(json.dumps, [*records, {"title": 1}]))
             )
             (folder / "inbox" / "none <b>.txt").write_text("What is this?\n")
+            for number, text in enumerate(HOSTILE.values()):
+                (folder / "inbox" / named(number, text)).write_text("What is this?\n")
             for report in world.rounds.ingest(wait=lambda _: None):
                 log_file(report)
             world.publish()
             await world.rounds.deliver(told=log_outcome)
             for number, message in enumerate(relay.messages):
                 found["mail"][str(number)] = message.octets.decode("ascii")
+                found["envelope"][str(number)] = "\n".join(message.recipients)
             await pages(world, found)
             terminal(world, found["terminal"])
         finally:
@@ -96,13 +102,28 @@ def paper(number: int, text: str) -> dict[str, object]:
     return {**titled, "url": text, "pdf": text, "code": text, "categories": [text], "source": text}
 
 
+def named(number: int, text: str) -> str:
+    """Return a file name of a text, as far as a file can have it."""
+    octets = text.replace("/", "\\").replace("\0", "").encode("utf-8", "surrogatepass")[:100]
+    return os.fsdecode(b"%d " % number + octets + b".txt")
+
+
+def address(number: int, text: str) -> str:
+    """Return an address of a text, as no form would take it; who writes to the store by hand might."""
+    return f"{number}{storable(text)[:100]}@example.org"
+
+
+def storable(text: str) -> str:
+    return text.replace("\ud800", "").replace("\0", "")
+
+
 def people(world: World) -> None:
     world.settings.subscribers.write_text("")
     for number, text in enumerate(HOSTILE.values()):
-        storable = text.replace("\ud800", "").replace("\0", "")
-        profile = Profile(f"P {storable}", (WeightedQuery("agent"), WeightedQuery(f"{storable} (")), (f"{storable} )",))
-        person = Subscriber(f"x{number}@example.org", storable, profiles=(profile,))
-        world.store.subscribers.add(person, Origin.READER, world.now)
+        said = storable(text)
+        profile = Profile(f"P {said}", (WeightedQuery("agent"), WeightedQuery(f"{said} (")), (f"{said} )",))
+        for to in (f"x{number}@example.org", address(number, text)):
+            world.store.subscribers.add(Subscriber(to, said, profiles=(profile,)), Origin.READER, world.now)
 
 
 async def pages(world: World, found: Places) -> None:
@@ -111,7 +132,7 @@ async def pages(world: World, found: Places) -> None:
     ways: dict[str, list[str]] = {
         "page": [],
         "feed": [],
-        "operator": ["/", "/outbox?state=sent", "/people", "/quarantine"],
+        "operator": ["/", "/outbox", "/outbox?state=sent", "/outbox?state=failed", "/people", "/quarantine"],
     }
     for name in ("x0", "x9", "x20"):
         stored = store.subscribers.find(f"{name}@example.org")
@@ -124,6 +145,11 @@ async def pages(world: World, found: Places) -> None:
             f"/people/{stored.pk}?paper=x:0",
             f"/people/{stored.pk}?paper=agent",
         ]
+    for number, text in enumerate(HOSTILE.values()):
+        stored = store.subscribers.find(address(number, text))
+        ways["page"].append(f"/u/{token_of(_Room(world), stored.subscriber.email)}")  # type: ignore[arg-type]
+        ways["operator"].append(f"/people/{stored.pk}")
+        ways["operator"].append(f"/quarantine/{quote(shown_name(named(number, text)))}")
     settings = world.settings.model_copy(update={"operator": Operator()})
     desk = operator_site(lambda: settings, store, lambda: world.now, dict, lambda: None)
     async with served(application(store, lambda: world.now)) as readers, served(desk) as operators:
@@ -143,7 +169,8 @@ async def asked(port: int, path: str) -> str:
 
 
 def terminal(world: World, found: dict[str, str]) -> None:
-    config = world.folder / "digestd.toml"
+    folder = world.folder
+    config = folder / "digestd.toml"
     config.write_text(
         '[paths]\ninbox = "inbox"\narchive = "archive"\nquarantine = "quarantine"\ndatabase = "digestd.db"\n'
         '[smtp]\nhost = "127.0.0.1"\nport = 1\ntls = "none"\n[mail]\nfrom_address = "papers@example.org"\n'
@@ -151,15 +178,26 @@ def terminal(world: World, found: dict[str, str]) -> None:
     run = command(world.folder)
     for arguments in (
         ["outbox", "list", "--state", "sent"],
+        ["outbox", "list", "--state", "failed"],
         ["subscribers", "list"],
         ["subscribers", "show", "x9@example.org"],
         ["why", "x9@example.org", "agent"],
         ["search", "agent"],
         ["quarantine", "list"],
         ["status"],
+        ["parse", *(str(folder / f" {named(number, text)}") for number, text in enumerate(HOSTILE.values()))],
     ):
         result = run(*arguments)
         found[" ".join(arguments)] = result.stdout + result.stderr
+
+
+def test_addresses_of_hostile_texts_get_no_mail_but_what_is_addressed_to_them_alone(places: Places) -> None:
+    envelopes = places["envelope"]
+    assert len(envelopes) == len(places["mail"])
+    for number, recipients in envelopes.items():
+        [one] = recipients.split("\n")
+        assert one.endswith("@example.org"), (number, one)
+        assert not UNSAFE.search(one), (number, one)
 
 
 def test_mails_are_whole_with_every_header_our_own(places: Places) -> None:
@@ -189,7 +227,7 @@ def test_feeds_are_well_formed_and_plain(places: Places) -> None:
     for octets in places["feed"].values():
         root = etree.fromstring(octets.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
         assert len(root) > 20
-        assert all(safe_url(str(link.get("href"))) for link in root.iter("{*}link"))
+        assert all(safe_url(str(link.get("href"))) for link in root.iterfind("{*}entry/{*}link"))
 
 
 @pytest.mark.parametrize("place", ["log", "terminal"])

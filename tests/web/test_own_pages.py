@@ -171,18 +171,17 @@ async def test_get_and_head_of_own_pages_change_nothing(mine: Site) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-async def test_hostile_profile_is_shown_and_saved_harmlessly(mine: Site, name: str) -> None:
-    text = HOSTILE[name].replace("\ud800", "\ufffd")
-    for action in ("save", "preview", "fragment", text):
-        answer = await mine.fill(f"{mine.path}/preferences", action=action, profile=text, keywords=text, zone=text)
-        assert answer.status in (200, 413, 422)
-        page = Page(answer.body.decode())
-        assert not [attribute for attribute, _ in page.attributes if attribute.startswith("on")]
-        assert not {"img", "iframe", "object"} & set(page.tags)
-    shown = await mine.get(f"{mine.path}/preferences")
-    assert shown.status == 200
-    assert shown.page.tags.count("script") == 1
+async def test_hostile_profile_is_shown_and_saved_harmlessly(mine: Site) -> None:
+    for name, raw in HOSTILE.items():
+        text = raw.replace("\ud800", "\ufffd")
+        for action in ("save", "preview", "fragment", text):
+            answer = await mine.fill(f"{mine.path}/preferences", action=action, profile=text, keywords=text, zone=text)
+            assert answer.status in (200, 413, 422), (name, action)
+            page = Page(answer.body.decode())
+            assert not [attribute for attribute, _ in page.attributes if attribute.startswith("on")], (name, action)
+            assert not {"img", "iframe", "object"} & set(page.tags), (name, action)
+        shown = await mine.get(f"{mine.path}/preferences")
+        assert (shown.status, shown.page.tags.count("script")) == (200, 1), name
 
 
 async def test_pages_below_a_root_path_link_to_one_another(tmp_path: object) -> None:
