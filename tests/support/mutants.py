@@ -2,8 +2,9 @@
 
 `python -m support.mutants FILE… [--out SURVIVORS] [--only TEXT]`, see `make mutants`. mutmut by itself starts pytest
 anew for each mutant, which takes hours here; this takes its operators and puts one changed function at a time in place
-of the one that the collected tests already call. Like mutmut, it leaves constants of a module and the borders of
-types alone. What survives is printed as a diff; docs/mutants.md explains those that stay.
+of the one that the collected tests already call, and runs those of them that call it: what killed another mutant of it
+first, then the quick ones. Like mutmut, it leaves constants of a module and the borders of types alone. What survives
+is printed as a diff; docs/mutants.md explains those that stay.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from typing import Any
 
 import pytest
 
-CPU_SECONDS = 25  # of one mutant; the tests take a fraction, and a mutant that never ends is killed
-SLOW = 0.5  # seconds; tests that take longer run last
+LEAST_SECONDS = 2.0  # of processor time for one test; a mutant that takes longer, and SLOWER times as long, is killed
+SLOWER = 10.0
+KILLED = 1
 
 Mutant = tuple[str, str, str]  # where it is in its module (`Class.name`), the diff, the mutated source
 
@@ -98,6 +100,8 @@ class Trial:
         self.only = only
         self.failed = False
         self.took: dict[str, float] = {}
+        self.called: dict[str, set[tuple[str, str]]] = {}  # by test: the files and names of the functions it ran
+        self.killers: dict[tuple[str, str], Counter[str]] = {}  # by file and function
         self.survivors: list[str] = []
         self.counts: dict[str, Counter[str]] = {}
 
@@ -113,70 +117,91 @@ class Trial:
         self.took[report.nodeid] = self.took.get(report.nodeid, 0.0) + report.duration
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        self._run(session, session.items)
-        if self.failed:
-            raise pytest.UsageError("the tests fail without any mutant")
+        self._learn(session)
         gc.collect()
         gc.freeze()
         for file in self.files:
             counts = self.counts.setdefault(file.name, Counter())
             module = importlib.import_module(".".join(file.with_suffix("").parts))
-            items = sorted(session.items, key=lambda one, stem=file.stem: self._rank(one, stem))
             for number, (name, difference, source) in enumerate(mutants(file), 1):
                 if self.only not in f"{name} {difference}":
                     continue
-                became = self._tried(session, items, module, name, source)
+                became = self._tried(session, module, name, source)
                 counts[became] += 1
                 if became == "survived":
                     self.survivors.append(f"{file.name} {name} #{number}\n{difference}\n")
                     print(self.survivors[-1], flush=True)
-            print(f"{file.name}: {dict(counts)}", flush=True)
+            print(f"{file.name}: {counts.total()} mutants, {dict(counts)}", flush=True)
         return True
 
-    def _rank(self, item: pytest.Item, stem: str) -> tuple[bool, bool, float]:
-        took = self.took.get(item.nodeid, 0.0)
-        return took > SLOW, f"test_{stem}" not in item.nodeid, took
+    def _learn(self, session: pytest.Session) -> None:
+        """Run the tests once as they are: how long each takes, and what it calls."""
+        following: list[pytest.Item | None] = [*session.items[1:], None]
+        for item, after in zip(session.items, following, strict=True):
+            called = self.called.setdefault(item.nodeid, set())
 
-    def _tried(
-        self, session: pytest.Session, items: list[pytest.Item], module: types.ModuleType, name: str, source: str
-    ) -> str:
+            def note(
+                frame: types.FrameType, _event: str, _about: object, called: set[tuple[str, str]] = called
+            ) -> None:
+                called.add((frame.f_code.co_filename, frame.f_code.co_qualname.partition(".<locals>")[0]))
+
+            _forget()
+            sys.settrace(note)
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            sys.settrace(None)
+        if self.failed:
+            raise pytest.UsageError("the tests fail without any mutant")
+
+    def _tried(self, session: pytest.Session, module: types.ModuleType, name: str, source: str) -> str:
+        where = (str(module.__file__), name)
+        killers = self.killers.setdefault(where, Counter())
+        items = [item for item in session.items if where in self.called[item.nodeid]]
+        if not items:
+            return "survived"
+        items.sort(key=lambda item: (-killers[item.nodeid], self.took[item.nodeid]))
+        reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
             resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
-            signal.signal(signal.SIGXCPU, signal.SIG_DFL)
             with open(os.devnull, "w") as nowhere:  # noqa: PTH123 - a device
                 os.dup2(nowhere.fileno(), 1)
                 os.dup2(nowhere.fileno(), 2)
-                os._exit(self._judged(session, items, module, name, source))
+                os._exit(self._judged(items, module, name, source, writing))
+        os.close(writing)
+        with open(reading, encoding="utf-8") as told:  # noqa: PTH123 - a pipe
+            begun = told.read().splitlines()
         _, status = os.waitpid(child, 0)
-        if os.WIFSIGNALED(status):
-            return "killed by time" if os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL) else "killed"
-        return ("survived", "killed", "unfit")[os.WEXITSTATUS(status)]
+        if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status) != KILLED:
+            return "survived" if os.WEXITSTATUS(status) == 0 else "unfit"
+        killers.update(begun[-1:])
+        return "killed by time" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGPROF else "killed"
 
-    def _judged(
-        self, session: pytest.Session, items: list[pytest.Item], module: types.ModuleType, name: str, source: str
-    ) -> int:
+    def _judged(self, items: list[pytest.Item], module: types.ModuleType, name: str, source: str, telling: int) -> int:
+        items[0].config.pluginmanager.unregister(name="terminalreporter")
         try:
             install(module, name, source)
         except BaseException:
             return 2  # does not even import: no test is needed for that
+        _forget()
         try:
-            for known in [one for one in sys.modules if one.startswith("digestd.")]:
-                for value in vars(sys.modules[known]).values():
-                    if isinstance(value, functools._lru_cache_wrapper):
-                        value.cache_clear()
-            self._run(session, items)
+            for place, item in enumerate(items):
+                os.write(telling, f"{item.nodeid}\n".encode())
+                signal.setitimer(signal.ITIMER_PROF, max(LEAST_SECONDS, SLOWER * self.took[item.nodeid]))
+                following = items[place + 1] if place + 1 < len(items) else None
+                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                if self.failed:
+                    return KILLED
         except BaseException:
-            return 1
-        return int(self.failed)
+            return KILLED
+        return 0
 
-    def _run(self, session: pytest.Session, items: list[pytest.Item]) -> None:
-        for place, item in enumerate(items):
-            following = items[place + 1] if place + 1 < len(items) else None
-            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-            if self.failed:
-                return
+
+def _forget() -> None:
+    """Empty the memos of the functions: what one test has remembered must not hide what another one calls."""
+    for known in [one for one in sys.modules if one.startswith("digestd.")]:
+        for value in vars(sys.modules[known]).values():
+            if isinstance(value, functools._lru_cache_wrapper):
+                value.cache_clear()
 
 
 def main() -> None:
