@@ -257,12 +257,14 @@ class _Parser:
         self._at = blank.end() if blank else self._at
 
     def _fail_field(self, word: str, column: int) -> NoReturn:
-        name = word.partition(":")[0]
-        nearest = get_close_matches(name.lower()[:40], tuple(Field), n=1)
+        name = word.partition(":")[0][:40]
+        if not name:
+            self._fail("a colon stands directly behind the name of a field, as in title:survey", column)
+        nearest = get_close_matches(name.lower(), tuple(Field), n=1)
         if nearest:
-            self._fail(f'there is no field "{name[:40]}"; did you mean {nearest[0]}:?', column)
-        known = ", ".join(f"{field}:" for field in Field)
-        problem = f'there is no field "{name[:40]}"; there are {known} and a colon in a text needs quotation marks'
+            self._fail(f'there is no field "{name}"; did you mean {nearest[0]}:?', column)
+        fields = ", ".join(f"{field}:" for field in Field)
+        problem = f'there is no field "{name}", only {fields}; a text with a colon goes into quotation marks'
         self._fail(problem, column)
 
     def _fail(self, problem: str, column: int) -> NoReturn:

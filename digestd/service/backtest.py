@@ -28,7 +28,8 @@ AT_A_TIME = 500  # papers analysed together: some sixty megabytes
 class QueryYield:
     """What one query did: `hits` in all and by day, `alone` where no other query of the profile hits.
 
-    `of` is the number of papers there were; `alert` tells a query that is published at once.
+    `inside` names the others that hit wherever this one does, the narrowest first. `of` is the number of papers there
+    were; `alert` tells a query that is published at once.
     """
 
     query: str
@@ -38,6 +39,7 @@ class QueryYield:
     alone: int
     of: int
     days: tuple[int, ...]
+    inside: tuple[str, ...] = ()
 
     @property
     def note(self) -> str:
@@ -46,7 +48,9 @@ class QueryYield:
             return "never hits"
         if self.hits > self.of * TOO_MANY:
             return f"hits {self.hits / self.of:.0%} of all papers"
-        return "" if self.alone else "adds nothing to the others"
+        if self.alone or self.alert:  # an alert has another use: it comes at once
+            return ""
+        return f"adds no paper to {self.inside[0] if self.inside else 'the others together'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +106,7 @@ class _Tally:
         self._matched = [0] * len(places)
         self._by_day = [[0] * len(places) for _ in self._queries]
         self._alone: Counter[int] = Counter()
+        self._inside: dict[int, set[int]] = {}
         self._excluded: Counter[str] = Counter()
         self._below = 0
         self._sent: list[Sent] = []
@@ -131,8 +136,10 @@ class _Tally:
 
     def _count(self, stored: StoredPaper, day: date, hits: list[tuple[int, float]], excluded: list[str]) -> None:
         at = self.places[day]
-        for number, _ in hits:
+        numbers = {number for number, _ in hits}
+        for number in numbers:
             self._by_day[number][at] += 1
+            self._inside[number] = self._inside.get(number, numbers) & numbers
         if len(hits) == 1:
             self._alone[hits[0][0]] += 1
         score = rank.total((self._queries[number][0].weight, worth) for number, worth in hits)
@@ -163,6 +170,7 @@ class _Tally:
                     alone=self._alone[number],
                     of=looked,
                     days=tuple(self._by_day[number]),
+                    inside=self._around(number),
                 )
                 for number, (asked, _) in enumerate(self._queries)
             ),
@@ -170,3 +178,8 @@ class _Tally:
             below=self._below,
             sent=tuple(sorted(self._sent, key=lambda one: (-one.score, one.title))),
         )
+
+    def _around(self, number: int) -> tuple[str, ...]:
+        """Return the other queries that hit wherever this one does, the narrowest first."""
+        others = self._inside.get(number, set()) - {number}
+        return tuple(self._queries[one][0].query for one in sorted(others, key=lambda one: sum(self._by_day[one])))

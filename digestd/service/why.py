@@ -108,7 +108,7 @@ class Why:
             report = view.report
             verdict = "matches" if report.match else "does not match"
             yield ""
-            yield f"{view.profile} ({view.cadence}) {verdict}, score {report.score:g}"
+            yield f"{view.profile} ({view.cadence}) {verdict}, score {report.score:.2f}"
             yield from (f"  {_query(query)}" for query in report.queries)
             yield from (f"  left out by the exclusion {text}" for text in report.excluded_by)
             if report.score < report.min_score:

@@ -17,15 +17,16 @@ from digestd.model import Paper
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT.parent / "shared" / "samples"
-# Every pair that is folded in the samples, looked at: one work with two titles, and one twice in arXiv.
+SEED = ROOT / "seeds" / "huggingface-papers-llms.txt"
+MEDICAL = (
+    "Medical Adaptation of Large Language and Vision-Language Models: Are We Making Progress?",
+    "The Limited Impact of Medical Adaptation of Large Language and Vision-Language Models",
+)
+# Every pair that is folded in the seeds and the samples, looked at: one work with two titles, and one twice in arXiv.
 SAME = {
-    "huggingface-papers-llms.txt": [
-        (
-            "Medical Adaptation of Large Language and Vision-Language Models: Are We Making Progress?",
-            "The Limited Impact of Medical Adaptation of Large Language and Vision-Language Models",
-        )
-    ],
-    "arxiv-0704-half.jsonl": [
+    SEED: [MEDICAL],
+    SAMPLES / "huggingface-papers-llms.txt": [MEDICAL],
+    SAMPLES / "arxiv-0704-half.jsonl": [
         (
             "Relativistic treatment in D-dimensions to a spin-zero particle with noncentral equal scalar and vector"
             " ring-shaped Kratzer potential",
@@ -43,15 +44,14 @@ def _near(*abstracts: str | None, threshold: float = NEAR) -> dict[int, frozense
     return dict(near_copies(documents, threshold))
 
 
-@pytest.mark.parametrize("name", SAME)
-def test_near_copies_of_a_sample_are_the_pairs_that_are_one_work(name: str) -> None:
-    file = next((folder / name for folder in (SAMPLES,) if (folder / name).exists()), None)
-    if file is None:
-        pytest.skip(f"{name} is not beside this checkout")
+@pytest.mark.parametrize("file", SAME, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_near_copies_of_a_sample_are_the_pairs_that_are_one_work(file: Path) -> None:
+    if not file.exists():
+        pytest.skip(f"{file.name} is not beside this checkout")
     papers = [record for record in read_file(file, 10**9) if isinstance(record, Paper)]
     near = near_copies(map(analyse, papers))
     pairs = {frozenset((papers[one].title, papers[other].title)) for one, others in near.items() for other in others}
-    assert pairs == {frozenset(pair) for pair in SAME[name]}
+    assert pairs == {frozenset(pair) for pair in SAME[file]}
 
 
 def test_near_copies_look_at_stems_and_not_at_signs_or_titles() -> None:

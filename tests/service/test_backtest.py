@@ -51,13 +51,27 @@ def test_backtest_says_of_each_query_what_it_hits_and_adds() -> None:
     found = _test("agents and robots", WeightedQuery("robot", 2.0), "zebra", "agent", alert=("surveys", "robot"))
     assert found.queries == (
         QueryYield("robot", 2.0, True, 2, 1, 7, (1, 1, 0)),
-        QueryYield("agents and robots", 1.0, False, 1, 0, 7, (0, 1, 0)),
+        QueryYield("agents and robots", 1.0, False, 1, 0, 7, (0, 1, 0), ("robot", "agent")),
         QueryYield("zebra", 1.0, False, 0, 0, 7, (0, 0, 0)),
         QueryYield("agent", 1.0, False, 3, 1, 7, (1, 2, 0)),
         QueryYield("surveys", 1.0, True, 2, 1, 7, (0, 1, 1)),
     )
-    notes = ["", "adds nothing to the others", "never hits", "hits 43% of all papers", ""]
+    notes = ["", "adds no paper to robot", "never hits", "hits 43% of all papers", ""]
     assert [one.note for one in found.queries] == notes
+
+
+def test_backtest_says_of_a_query_that_adds_no_paper_to_which_others() -> None:
+    many = _papers((0, "Agents"), (0, "Robots"), (0, "Agents and Robots"), *((0, "Nothing") for _ in range(20)))
+    texts = ("agent OR robot", "agent", "robot", "title:agents robots", "agent -robot OR robot -agent")
+    found = backtest(
+        replace(profile(alert=("agent AND robot",)), queries=tuple(map(WeightedQuery, texts))), many, NOW, 1
+    )
+    by_query = {one.query: one for one in found.queries}
+    assert by_query["agent"].inside == ("agent OR robot",)
+    assert by_query["title:agents robots"].inside == ("agent AND robot", "agent", "robot", "agent OR robot")
+    assert by_query["title:agents robots"].note == "adds no paper to agent AND robot"
+    assert by_query["agent OR robot"].note == "adds no paper to the others together"
+    assert by_query["agent AND robot"].note == ""  # an alert: it comes at once
 
 
 def test_backtest_tells_what_min_score_keeps_back() -> None:

@@ -56,7 +56,7 @@ def test_why_of_a_paper_that_was_sent_names_edition_place_and_ledger(room: Store
     (edition,) = (row.edition_id for row in room.store.outbox.rows(OutboxState.SENT, 2))
     lines = list(told.sentences())
     assert lines[0] == told.conclusion
-    assert lines[1:4] == ["", "Agents (daily) matches, score 2", "  yes  agent: title +2.00"]
+    assert lines[1:4] == ["", "Agents (daily) matches, score 2.00", "  yes  agent: title +2.00"]
     assert lines[4:8] == [
         "",
         "It stood there by 2.00 (docs/matching.md)",
@@ -158,7 +158,7 @@ def test_why_without_a_match_names_each_query(room: StoreRoom) -> None:
     assert told.conclusion == "It was not sent: no profile matches it."
     assert list(told.sentences())[1:] == [
         "",
-        "Robots (daily) does not match, score 0",
+        "Robots (daily) does not match, score 0.00",
         "  no   robot",
         "  no   title:graph",
     ]
@@ -171,7 +171,7 @@ def test_why_of_an_excluded_paper_names_the_exclusion_and_the_score(room: StoreR
     assert told.conclusion == "It was not sent: the exclusion title:survey of Agents leaves it out."
     assert list(told.sentences())[1:] == [
         "",
-        "Agents (daily) does not match, score 2",
+        "Agents (daily) does not match, score 2.00",
         "  yes  agent: title +2.00",
         "  left out by the exclusion title:survey",
     ]
