@@ -25,14 +25,14 @@ MAX_DISTANCE = 100  # words; what is further apart is in the same paper, and no 
 SHIFT = 10
 SIZE = (1 << SHIFT) - 1
 FIELDS = tuple(Field)  # a token's field is a number
-_CATEGORY = FIELDS.index(Field.CATEGORY)
+CATEGORY = FIELDS.index(Field.CATEGORY)  # the field of places below zero
 _GAP = MAX_DISTANCE + 1
 _WALL = Token("", "", 0, 0)
 
 # `cs.CL`, `hep-th`: names that are asked for as a whole. `Cell Biology` is text like any other.
 _CODE = re.compile(r"\S*[^\W_][.-]\S+")
 
-_GLUED, _JOINABLE, _LETTERS = 1, 2, 4  # what is remembered of a token's border and word
+_GLUED, _JOINABLE = 1, 2  # what is remembered of a token's border
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,10 +69,6 @@ class Document:
         begun = (code_key(name[:2] + "*") for name in self.codes)
         return frozenset((*self.stems, *self.beginnings, *named, *begun))
 
-    def field(self, place: Place) -> int:
-        """Return the field of a place, by its number."""
-        return self.fields[place >> SHIFT] if place >= 0 else _CATEGORY
-
     def span(self, place: Place) -> Span:
         """Return the characters that the tokens of `place` cover."""
         if place < 0:
@@ -100,10 +96,9 @@ class Document:
         for size in range(1, MAX_JOINED + 1):
             if word.startswith(letters):
                 yield size
-            after = start + size
-            if not (self.borders[after - 1] & _JOINABLE and self.borders[after] & _LETTERS):
+            if not self.borders[start + size - 1] & _JOINABLE:
                 return
-            word += self.words[after]
+            word += self.words[start + size]  # where these are no letters, it begins with nothing more than before
 
     def goes_on(self, token: int) -> bool:
         """Whether the word of a token goes on behind it: `RAG` in `RAG2` does."""
@@ -213,7 +208,7 @@ def _places(
 
 def _border(token: Token) -> int:
     glued = _GLUED if token.border is Border.GLUED and not token.sign else 0
-    return glued | (_JOINABLE if token.joinable else 0) | (_LETTERS if token.word.isalpha() else 0)
+    return glued | (_JOINABLE if token.joinable else 0)
 
 
 def _numbers(found: list[Token]) -> Iterator[int]:

@@ -54,7 +54,7 @@ def shingles(document: Document) -> frozenset[Shingle]:
         (place >> SHIFT, stem)
         for stem, places in document.stems.items()
         for place in places
-        if place & SIZE == 1 and document.field(place) == _ABSTRACT
+        if place & SIZE == 1 and document.fields[place >> SHIFT] == _ABSTRACT
     ]
     stems = [stem for _, stem in sorted(read)]
     return frozenset(zip(*(stems[start:] for start in range(_WORDS)), strict=False))

@@ -24,6 +24,7 @@ from digestd.match.wanted import Wanted
 Key = TypeVar("Key", bound=Hashable)
 Numbers = NDArray[np.uint32]
 
+_NOBODY = -1  # no one member: nobody yet, or several
 _HEAD = struct.Struct("=dII")  # min_score, how many queries, how many exclusions
 
 
@@ -75,7 +76,7 @@ class Index(Generic[Key]):
         self._wants: list[bytes | None] = []
         self._free_wants: list[int] = []
         self._least = array("d")  # by want: its min_score
-        self._sole = array("q")  # by want: the member that has it, or -1 where several do
+        self._sole = array("q")  # by want: the member that has it, or _NOBODY
         self._shared: dict[int, array[int]] = {}  # their members, where several have it
         self._keys: list[Key | None] = []
         self._free_members: list[int] = []
@@ -184,15 +185,15 @@ class Index(Generic[Key]):
             for query in (*want.asked, *want.excluded):
                 self._pool.drop(query)  # it holds them already
             return known
-        number = self._free_wants.pop() if self._free_wants else len(self._wants)
-        if number == len(self._wants):
-            self._wants.append(None)
-            self._least.append(0.0)
-            self._sole.append(-1)
+        if self._free_wants:
+            number = self._free_wants.pop()
+            self._wants[number], self._least[number], self._sole[number] = packed, want.least, _NOBODY
+        else:
+            number = len(self._wants)
+            self._wants.append(packed)
+            self._least.append(want.least)
+            self._sole.append(_NOBODY)
         self._want_numbers[packed] = number
-        self._wants[number] = packed
-        self._least[number] = want.least
-        self._sole[number] = -1
         for query, weight in zip(want.asked, want.weights, strict=True):
             self._askers.setdefault(query, {}).setdefault(weight, array("I")).append(number)
         for query in want.excluded:
@@ -228,7 +229,7 @@ class Index(Generic[Key]):
             self._sole[want] = member
         else:
             self._shared[want] = array("I", (self._sole[want], member))
-            self._sole[want] = -1
+            self._sole[want] = _NOBODY
 
     def _leave(self, member: int) -> None:
         number = self._want_of[member]

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from digestd.match.document import FIELDS, SHIFT, SIZE, Document, Place, code, code_key, prefix_key, stem_key
+from digestd.match.document import CATEGORY, FIELDS, SHIFT, SIZE, Document, Place, code, code_key, prefix_key, stem_key
 from digestd.match.syntax import And, Exact, Loose, Near, Node, Not, Or, Prefix, Within, Words
 from digestd.match.text import Border, readings, tokens
 from digestd.model import Field
@@ -21,7 +21,6 @@ from digestd.model import Field
 Fields = frozenset[int]  # by their numbers in FIELDS
 Requirement = frozenset[str]  # keys: a document that has none of them cannot be hit
 
-_CATEGORY = FIELDS.index(Field.CATEGORY)
 EVERYWHERE: Fields = frozenset(range(len(FIELDS))) - {FIELDS.index(Field.SOURCE)}  # a source must be named
 
 
@@ -65,12 +64,7 @@ class Pattern:
     def requirements(self) -> Iterator[Requirement]:
         """Yield, for each token, the keys of the steps over it: one of them must be in the document."""
         for position in range(len(self.steps)):
-            over = [
-                step.key()
-                for start, steps in enumerate(self.steps[: position + 1])
-                for step in steps
-                if step.after > position >= start
-            ]
+            over = [step.key() for steps in self.steps[: position + 1] for step in steps if step.after > position]
             if None not in over:
                 yield frozenset(key for key in over if key is not None)
 
@@ -141,14 +135,14 @@ class Term:
     def find(self, document: Document) -> list[Place] | None:
         """Return where the term stands, or None."""
         found = self.places(document)
-        if document.codes and _CATEGORY in self.fields:
+        if document.codes and CATEGORY in self.fields:
             found += self._categories(document)
         return found or None
 
     def requirements(self) -> list[Requirement]:
         """Return the sets of keys of which each must meet the document's."""
         others = {stem_key(pattern.steps[0][0].word) for pattern in self.beside}
-        if _CATEGORY in self.fields:
+        if CATEGORY in self.fields:
             others.add(code_key(self.code[:2] + "*" if self.prefix else self.code))
         return [required | others for required in self.pattern.requirements()]
 
@@ -208,7 +202,6 @@ class Window:
         last = 0
         for number, begin in enumerate(begins):
             limit = begin + self.distance
-            last = max(last, number)
             while last < len(places) and begins[last] <= limit:
                 last += 1
             inside = [places[at] for at in range(number, last) if ends[at] <= limit]

@@ -91,11 +91,12 @@ class Pool:
                 woken.update(waiting[second])
         found = {}
         for number in woken:
-            held = self._held[number]
-            if held is not None and not (held.others and any(map(keys.isdisjoint, held.others))):
-                points = held.query.points(document)
-                if points is not None:
-                    found[number] = points
+            held = self[number]
+            if any(map(keys.isdisjoint, held.others)):
+                continue
+            points = held.query.points(document)
+            if points is not None:
+                found[number] = points
         return found
 
     def __getitem__(self, number: int) -> _Held:

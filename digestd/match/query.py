@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from digestd.errors import QueryError
-from digestd.match.document import SHIFT, Document, Place
+from digestd.match.document import CATEGORY, SHIFT, Document, Place
 from digestd.match.parser import parse
 from digestd.match.plan import Plan, compiled, find
 from digestd.match.rank import worth
@@ -51,7 +51,7 @@ class Query:
         if found is None:
             return None
         fields = document.fields
-        return worth([fields[place >> SHIFT] if place >= 0 else document.field(place) for place in found])
+        return worth([fields[place >> SHIFT] if place >= 0 else CATEGORY for place in found])
 
     def places(self, document: Document) -> set[Place] | None:
         """Return the same as places of the document, in no order."""

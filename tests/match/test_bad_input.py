@@ -119,6 +119,9 @@ def test_document_holds_so_many_characters_of_a_field_and_no_more() -> None:
     words = "word " * (MAX_READ // 5)
     document = analyse(Paper("x", "T", abstract=words + "zebra"))
     assert len(document.texts[Field.ABSTRACT]) <= MAX_READ
+    for authors in (("a" * MAX_READ, "b"), ("a" * (MAX_READ - 1), "bc")):
+        whole = analyse(Paper("x", "T", authors)).texts[Field.AUTHOR]
+        assert whole == ("a" * MAX_READ if len(authors[0]) == MAX_READ else "a" * (MAX_READ - 1) + ", b")
     assert parse_query("word").hits(document)
     assert not parse_query("zebra").hits(document)
     many = analyse(Paper("x", "T", tuple(f"Ada Author{number}" for number in range(20_000))))

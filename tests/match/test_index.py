@@ -13,7 +13,7 @@ from support.match_values import PAPER, wanted
 
 from digestd.errors import QueryError
 from digestd.match.document import analyse
-from digestd.match.index import Index
+from digestd.match.index import Index, _Want
 from digestd.match.pool import Pool
 from digestd.match.query import Query
 from digestd.match.wanted import Wanted, explain
@@ -109,6 +109,11 @@ def test_index_tries_only_queries_whose_required_words_are_all_there(monkeypatch
     assert tried == ['"model wbord"']
 
 
+def test_want_packed_and_unpacked_is_the_same() -> None:
+    want = _Want((3, 70_000), (0.5, 2.0), (1, 5, 8), 1.25)
+    assert _Want.unpacked(want.packed()) == want
+
+
 # Changes
 
 
@@ -172,7 +177,7 @@ def test_pool_forgets_a_query_that_nobody_holds() -> None:
     assert pool.points(analyse(PAPER)) == {0: 3.0, 1: 3.0}
     pool.drop(first)
     assert pool.points(analyse(PAPER)) == {1: 3.0}
-    with pytest.raises(LookupError):
+    with pytest.raises(LookupError, match="nobody holds a query of number 0"):
         pool[first]
     assert pool.hold("robot") == first
     assert pool.points(analyse(Paper("y", "Robots"))) == {first: 2.0}

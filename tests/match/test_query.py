@@ -147,6 +147,17 @@ def test_query_spans_index_the_plain_text_of_their_field() -> None:
         ("fine (tuning OR x)", "finetuning", False),
         ("x -(fine tuning)", "x finetuning", False),
         ("fine tuning set", "finetuning set", True),
+        ("agent fine tuning", "finetuning", False),
+        ("fine tuning agent", "finetuning", False),
+        ("GPT4 tuning", "gpttuning", False),
+        ("tuning GPT4", "tuninggpt", False),
+        ("visual C++", "visualC++", True),
+        ("visual C++", "visualC", False),
+        ('"model tuning"', "a model's tuning", True),
+        ('"connect tuning"', "connect-ed-ly tuning", True),
+        ("policy*", "Policy", True),
+        ("stateofthe*", "state-of-the-art", True),
+        ("stateofthea*", "state-of-the-art", False),
         ("CodeT5", "CodeT5+", True),
         ("CodeT5+", "CodeT5", False),
         ("ai", "AIs", True),
@@ -168,6 +179,11 @@ def test_query_never_crosses_from_one_field_or_author_to_the_next() -> None:
     for query in ('"language model"', "languagemodel", "language NEAR/100 model", '"language model"~100', '"lee bo"',
                   "lee NEAR/9 bo", "leebo", '"b c"'):  # fmt: skip
         assert not parse_query(query).hits(analyse(paper)), query
+
+
+def test_query_on_a_code_of_several_dots_finds_its_whole_and_its_first_part() -> None:
+    document = analyse(Paper("x", "", categories=("nlin.AO.x", "hep-th")))
+    assert set(document.codes) == {"nlin.ao.x", "nlin", "hep-th"}
 
 
 def test_query_on_an_empty_paper_hits_nothing() -> None:
