@@ -187,7 +187,7 @@ class Nearby:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Stretch:
     """Words in any order that all stand within `distance` of one another; a word named twice stands there twice."""
 
     parts: tuple[tuple[Term, int], ...]
@@ -230,7 +230,7 @@ class Without:
     plan: Plan
 
 
-Leaf = Term | Nearby | Window
+Leaf = Term | Nearby | Stretch
 Plan = Leaf | Combined | Without
 
 
@@ -284,7 +284,7 @@ def compiled(node: Node, fields: Fields = EVERYWHERE) -> Plan:
         case Loose(text, distance):
             # Without their code, `Agents` and `agent` are one word that is asked for twice.
             counted = Counter(replace(_term(Words(part), fields), code="") for part in loose_words(text))
-            return Window(tuple(counted.items()), distance)
+            return Stretch(tuple(counted.items()), distance)
         case _:
             return _term(node, fields)
 

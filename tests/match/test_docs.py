@@ -59,4 +59,4 @@ def test_mistake_of_the_page_gets_the_answer_it_says(query: str, answer: str) ->
 
 def test_page_has_examples_of_both_kinds() -> None:
     assert len(list(_examples())) > 90
-    assert len(list(_rows(2))) == 5
+    assert len(list(_rows(2))) == 6

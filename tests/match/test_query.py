@@ -186,6 +186,10 @@ def test_query_on_a_code_of_several_dots_finds_its_whole_and_its_first_part() ->
     assert set(document.codes) == {"nlin.ao.x", "nlin", "hep-th"}
 
 
+def test_query_on_a_code_and_a_source_is_worth_both_fields() -> None:
+    assert parse_query("category:cs.CL source:arxiv").points(analyse(PAPER)) == 1 / 2 + 1 / 2
+
+
 def test_query_on_an_empty_paper_hits_nothing() -> None:
     document = analyse(Paper("x", ""))
     assert document.keys == frozenset()

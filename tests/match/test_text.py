@@ -22,6 +22,8 @@ from digestd.match.text import Border, clean, fold, plain, readings, stem, title
         ("a\ud800b\udfffc", "a\ufffdb\ufffdc"),
         ("a\u202eb\u2066c\u2069d\u200ee\u200f\u061cf", "abcdef"),
         ("\ufeffa\u200bb\u200c\u200d\u2060c\u00add", "abcd"),
+        ("é  b", "é b"),
+        ("é b", "é b"),
         ("e\u0301", "é"),
         ("x" + "\u0301" * 1000 + "y", "x" + "\u0301" * 4 + "y"),
         ("x" + ("\u0301" * 4 + "\u200b") * 10, "x" + "\u0301" * 4),
@@ -147,6 +149,7 @@ def test_title_key_of_two_spellings_is_one(one: str, other: str) -> None:
 
 def test_title_key_of_signs_is_empty() -> None:
     assert title_key("?! $") == ""
+    assert title_key(r"\emph{Agents}") == "agents"
     assert title_key("Part 1") != title_key("Part 2")
 
 
