@@ -174,8 +174,11 @@ def test_query_with_a_mistake_is_refused_at_its_column(text: str, column: int, p
         ("a NEAR/5 b NEAR/5 c", 'NEAR joins two terms; for more, write "one two three"~5'),
         ("a ()", "expected a word, a phrase or a group inside of these brackets"),
         ("=", "expected a word or a phrase directly after ="),
-        ("foo:a", 'there is no field "foo", only title:, abstract:, author:, category:, source:; a text with a colon'
-         " goes into quotation marks"),
+        (
+            "foo:a",
+            'there is no field "foo", only title:, abstract:, author:, category:, source:; a text with a colon'
+            " goes into quotation marks",
+        ),
         (":", "a colon stands directly behind the name of a field, as in title:survey"),
         ("ro*t", "a star stands at the end of a word, as in robot*; to look for the sign, use quotation marks"),
         ('"b', "this quotation mark is never closed"),
