@@ -1,7 +1,7 @@
 """The meaning of the query language, told a second time: slowly, by trying everything.
 
 It shares the tokens (their letters, stems and borders) with the package and nothing else: no plan, no index, no
-position tables. Each term is tried on every stretch of every text by listing all readings of both.
+position tables. Each term is tried on every stretch of every text, in all readings of both.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ DEFAULT = (Field.TITLE, Field.ABSTRACT, Field.AUTHOR, Field.CATEGORY)
 class Text:
     """One title, abstract, author, category or source; `offset` is where it begins in its field.
 
-    `ways` remembers the readings of its stretches: a paper is asked many queries.
+    `known` remembers its groups: a paper is asked many queries.
     """
 
     field: Field
     text: str
     offset: int
     tokens: tuple[Token, ...]
-    ways: dict[tuple[int, int], frozenset[Way]] = dataclasses.field(default_factory=dict, compare=False)
+    known: dict[int, list[Group]] = dataclasses.field(default_factory=dict, compare=False)
 
-    def readings(self, first: int, last: int) -> frozenset[Way]:
-        if (first, last) not in self.ways:
-            self.ways[first, last] = frozenset(_readings(self.tokens[first:last]))
-        return self.ways[first, last]
+    def groups(self, first: int) -> list[Group]:
+        if first not in self.known:
+            self.known[first] = _groups(self.tokens, first)
+        return self.known[first]
 
 
 @dataclass(frozen=True, order=True)
@@ -200,13 +200,7 @@ class Joined:
     sign: str
 
 
-Way = tuple[tuple[str, str, str], ...]  # of each group: its letters, its stem, its sign
-
-
-@lru_cache(maxsize=100_000)
-def _ways(sequence: tuple[Token, ...]) -> frozenset[Way]:
-    """Return all readings of a few tokens."""
-    return frozenset(_readings(sequence))
+Group = tuple[int, str, str, str]  # tokens read as one word: how many, their letters, the stem, the sign
 
 
 @lru_cache(maxsize=10_000)
@@ -214,21 +208,32 @@ def _tokens(text: str) -> tuple[Token, ...]:
     return tuple(tokens(text))
 
 
-def _readings(sequence: tuple[Token, ...]) -> Iterator[Way]:
-    if not sequence:
-        yield ()
-    for size in range(1, min(MAX_JOINED, len(sequence)) + 1):
-        group = sequence[:size]
-        if all(map(_leads_on, group[:-1])) and (size == 1 or all(token.word.isalpha() for token in group)):
+def _groups(sequence: tuple[Token, ...], first: int) -> list[Group]:
+    """Return the groups that a reading may begin with at a token."""
+    found = []
+    for size in range(1, min(MAX_JOINED, len(sequence) - first) + 1):
+        group = sequence[first : first + size]
+        if size == 1 or (all(map(_leads_on, group[:-1])) and all(token.word.isalpha() for token in group)):
             word = "".join(token.word for token in group)
-            head = (word, group[0].stem if size == 1 else stem(word), group[-1].sign)
-            for rest in _readings(sequence[size:]):
-                yield (head, *rest)
+            found.append((size, word, group[0].stem if size == 1 else stem(word), group[-1].sign))
+    return found
+
+
+@lru_cache(maxsize=10_000)
+def _term(text: str) -> list[list[Group]]:
+    return [_groups(_tokens(text), first) for first in range(len(_tokens(text)))]
 
 
 def _roots(word: str) -> frozenset[tuple[tuple[str, str], ...]]:
     """Return what makes two words one and the same: `LLM` and `LLMs` are."""
-    return frozenset(tuple((root, sign) for _, root, sign in way) for way in _ways(_tokens(word)))
+    return frozenset(_rooted(_term(word), 0))
+
+
+def _rooted(term: list[list[Group]], first: int) -> Iterator[tuple[tuple[str, str], ...]]:
+    if first == len(term):
+        yield ()
+    for size, _, root, sign in term[first] if first < len(term) else ():
+        yield from (((root, sign), *rest) for rest in _rooted(term, first + size))
 
 
 def _leads_on(token: Token) -> bool:
@@ -246,20 +251,24 @@ def _stands(node: Node | Joined, text: Text, first: int, last: int) -> bool:
         before = text.text[stretch[0].start - 1 : stretch[0].start]
         after = text.text[stretch[-1].end : stretch[-1].end + 1]
         return not before.isalnum() and (not after.isalnum() or bool(stretch[-1].sign))
-    ways = {(("", node.stem, node.sign),)} if isinstance(node, Joined) else _ways(_tokens(node.text))
-    found = text.readings(first, last)
-    return any(_equal(way, other, isinstance(node, Prefix)) for way, other in product(ways, found))
-
-
-def _equal(way: Way, other: Way, prefix: bool) -> bool:
-    if len(way) != len(other):
-        return False
-    pairs = list(zip(way, other, strict=True))
-    for number, ((word, root, sign), (other_word, other_root, other_sign)) in enumerate(pairs):
-        begun = prefix and number == len(pairs) - 1
-        if not (other_word.startswith(word) if begun else root == other_root) or sign not in ("", other_sign):
-            return False
-    return True
+    term = [[(1, "", node.stem, node.sign)]] if isinstance(node, Joined) else _term(node.text)
+    reached, seen = [(0, first)], set()
+    while reached:
+        here, there = reached.pop()
+        if here == len(term):
+            if there == last:
+                return True
+            continue
+        for (size, word, root, sign), (other_size, other_word, other_root, other_sign) in product(
+            term[here], text.groups(there) if there < last else ()
+        ):
+            begun = isinstance(node, Prefix) and here + size == len(term)
+            same = other_word.startswith(word) if begun else root == other_root
+            after = (here + size, there + other_size)
+            if same and sign in ("", other_sign) and after[1] <= last and after not in seen:
+                seen.add(after)
+                reached.append(after)
+    return False
 
 
 def _word_numbers(sequence: tuple[Token, ...]) -> list[int]:
