@@ -88,7 +88,7 @@ def test_near_copies_are_known_from_fifteen_runs_on_of_the_abstract_alone() -> N
 
 def test_near_copies_count_a_run_that_comes_twice_once_and_need_some() -> None:
     words = " ".join(WORDS[:17])
-    assert _near(words, f"{words} {words}") == {0: frozenset({1}), 1: frozenset({0})}  # 15 runs, and two where it begins again
+    assert _near(words, f"{words} {words}") == {0: frozenset({1}), 1: frozenset({0})}  # 15, and two more
     assert near_copies([]) == near_copies([analyse(Paper("x", "T", abstract="one two"))]) == {}
 
 
