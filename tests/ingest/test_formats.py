@@ -187,6 +187,18 @@ def test_plug_in_is_a_format_like_the_others(plugged: list[object]) -> None:
     assert MODIFIED.isoformat() in read(b"nest:A Paper\n", "nest")
 
 
+def test_page_with_a_card_in_a_card_or_two_papers_in_one_tells_each_once_and_mixes_no_abstracts() -> None:
+    def link(number: int) -> str:
+        return f'<h3><a href="/papers/2401.0000{number}">Paper {number}</a></h3>'
+
+    page = f"""<html><article>{link(1)}{link(2)}<p>Whose?</p></article>
+        <article><div><article>{link(3)}<p>About three.</p></article></div></article></html>"""
+    told = [json.loads(line) for line in read(page.encode()).splitlines()]
+    assert [(one["title"], one["abstract"]) for one in told] == [
+        ("Paper 1", None), ("Paper 2", None), ("Paper 3", "About three."),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("broken", [EntryPoint("nest", "no_such_module_at_all", "digestd.formats"), None])
 def test_plug_in_that_cannot_be_used_is_named(plugged: list[object], broken: object) -> None:
     plugged.append(broken or SimpleNamespace(name="nest", value="nests", load=lambda: SimpleNamespace(NAME=1)))
@@ -215,8 +227,12 @@ def test_named_format_that_is_none_lists_those_there_are() -> None:
         "Daily Papers\n\n" + "a b c\n" * 20_000,
         "<!DOCTYPE x [\n" * 4_000,
         "From a" + ">" * 60_000 + "\nFrom: a@b\nTo: c@d\n\nx",
+        "<html>" + "<article><h3><a href=/papers/2401.00001>A</a></h3>" * 4_000 + "</html>",
+        "<html><article>" + "<h3><a href=/papers/2401.00001>A</a></h3><div></div>" * 4_000 + "</article></html>",
+        "<html><article><h3><a href=/papers/2401.00001>A</a></h3>" + "<button><p>b" * 20_000 + "</html>",
+        "<html>" + "<dl><dt><a href=/abs/2401.00001>A</a></dt><dd>" * 5_000 + "</html>",
     ],
-    ids=lambda text: text[:9] + text[-9:],
+    ids=lambda text: text[:24] + text[-9:],
 )
 def test_hostile_shapes_cost_linear_time(text: str) -> None:
     begun = time.process_time()

@@ -88,18 +88,23 @@ def _huggingface(page: Element) -> Iterator[Paper | BadRecord]:
 
 def _huggingface_cards(page: Element) -> Iterator[Paper | BadRecord]:
     """Yield the cards that readers see, where a page was saved without what its scripts read."""
-    for card in page.iter("article"):
-        for link in card.iterfind(".//h3//a"):
-            if "/papers/" in link.get("href", ""):
-                yield from _attempt(lambda pair: _card(*pair), (card, link), card.sourceline)
+    for card in _innermost(page, "article"):
+        links: dict[str, Element] = {}
+        for link in card.iter("a"):
+            if "/papers/" in link.get("href", "") and next(link.iterancestors("h3"), None) is not None:
+                links.setdefault(link.get("href").partition("#")[0], link)
+        about = card if len(links) == 1 else None  # of a list in one card nobody can say which text is whose
+        for link in links.values():
+            yield from _attempt(lambda pair: _card(*pair), (about, link), card.sourceline)
 
 
-def _card(card: Element, link: Element) -> Paper:
-    votes = next((inner(found) for found in card.iter("div") if "leading-none" in _classes(found)), "")
+def _card(card: Element | None, link: Element) -> Paper:
+    divs = () if card is None else card.iter("div")
+    votes = next((inner(found) for found in divs if "leading-none" in _classes(found)), "")
     return make_paper(
         title=inner(link),
         ids=[link.get("href", "").partition("#")[0]],
-        abstract=" ".join(inner(found) for found in card.iter("p")),
+        abstract=" ".join(inner(found) for found in (() if card is None else _outermost(card, "p"))),
         votes=int(votes) if votes.isdecimal() and len(votes) < 9 else None,
         source="huggingface",
     )
@@ -107,10 +112,15 @@ def _card(card: Element, link: Element) -> Paper:
 
 def _arxiv_listing(page: Element) -> Iterator[Paper | BadRecord]:
     """Yield the entries of arXiv's listings: a `dt` with the id, a `dd` with the rest."""
+    seen: set[Element] = set()
     for term in page.iterfind(".//dl/dt"):
+        if term in seen:
+            continue
+        seen.update(term.iter("dt"))
         told = next((link.get("href", "") for link in term.iterfind(".//a") if "/abs/" in link.get("href", "")), "")
         body = term.getnext()
         if told and body is not None and body.tag == "dd":
+            seen.update(body.iter("dt"))
             yield from _attempt(lambda pair: _listed(*pair), (told, body), term.sourceline)
 
 
@@ -137,7 +147,8 @@ def _described(page: Element) -> Iterator[Paper | BadRecord]:
         told.setdefault(meta.get("name").lower(), []).append(html.unescape(meta.get("content") or "").strip())
     for cell in page.iter("td"):  # arXiv's page of a paper says more to its readers than to search engines
         for name in {"subjects", "comments"}.intersection(_classes(cell)):
-            told.setdefault(f"arxiv {name}", []).append(inner(cell))
+            if f"arxiv {name}" not in told:
+                told[f"arxiv {name}"] = [inner(cell)]
     if told.get("citation_title"):
         yield from _attempt(_from_meta, told, 1)
 
@@ -171,6 +182,27 @@ def _attempt(read: Any, record: Any, line: int | None) -> Iterator[Paper | BadRe
         yield read(record)
     except NotAPaper as error:
         yield bad_record(line or 1, str(error), str(record))
+
+
+# A page may nest what it likes, hundreds deep: whatever is read whole must lie outside of one another, so that no part
+# of the page is read more than once.
+
+
+def _outermost(within: Element, tag: str) -> Iterator[Element]:
+    depth = 0
+    for event, found in etree.iterwalk(within, events=("start", "end"), tag=tag):
+        if event == "start" and depth == 0:
+            yield found
+        depth += 1 if event == "start" else -1
+
+
+def _innermost(within: Element, tag: str) -> Iterator[Element]:
+    begun = None
+    for event, found in etree.iterwalk(within, events=("start", "end"), tag=tag):
+        if event == "start":
+            begun = found
+        elif found is begun:
+            yield found
 
 
 def _classes(element: Element) -> list[str]:
