@@ -1,4 +1,4 @@
-r"""BibTeX: entries with nested braces, `@string`, `#`, months as macros, `eprint`.
+r"""BibTeX: entries with nested braces, `@string`, `#`, months as macros, `eprint`, `crossref`.
 
 Read by our own few lines: the libraries hold a file whole in memory and leave `#` as it stands. Values are TeX and are
 read as text.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
 from digestd.errors import FileRefused
@@ -22,13 +23,15 @@ MAX_ENTRY = 2_000_000  # characters
 MAX_VALUE = 200_000  # characters, with macros written out
 MAX_MACRO = 2_000  # characters; a macro is the name of a journal
 MAX_MACROS = 20_000
+MAX_VOLUMES = 20_000
+MAX_WAITING = 4_000_000  # characters of entries that wait for the volume they are in
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 _BEGIN = re.compile(r"^\s{0,4}@(?P<type>[A-Za-z]+)\s*[{(]", re.MULTILINE)
 _FIRST = re.compile(
     r"^\s{0,4}@(?:[A-Za-z]+\s*[{(]\s*(?:[^\s,{}\"=]+\s*)?,|string\s*[{(])", re.MULTILINE | re.IGNORECASE
 )
-_HEAD = re.compile(r"\s*@(?P<type>[A-Za-z]+)\s*[{(]\s*(?:[^\s,={}\"]+\s*(?:,|(?=[})]\s*$))|,)?")
+_HEAD = re.compile(r"\s*@(?P<type>[A-Za-z]+)\s*[{(]\s*(?:(?P<key>[^\s,={}\"]+)\s*(?:,|(?=[})]\s*$))|,)?")
 _FIELD = re.compile(r"(?:[\s,]|%[^\n]*\n)*(?P<name>[^\s=,{}\"#%]+)\s*=\s*")
 _REMARKS = re.compile(r"^[ \t]*%[^\n]*\n", re.MULTILINE)  # biber's comments, on lines of their own
 _SIGN = re.compile(r'[{}"\\]')
@@ -37,6 +40,8 @@ _JOIN = re.compile(r"\s*#\s*")
 _AND = re.compile(r"\s+and\s+", re.IGNORECASE)
 _ARXIV = re.compile(r"arxiv[.:]?\s*(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})(v\d+)?", re.IGNORECASE)
 _NO_PAPERS = frozenset({"comment", "preamble", "string"})
+_VOLUMES = frozenset({"proceedings", "book", "collection", "reference", "conference"})
+_DATES = ("date", "year", "month", "day")
 
 
 class _Broken(ValueError):
@@ -51,17 +56,67 @@ def recognise(head: str) -> bool:
 def parse(lines: Iterator[str], modified: date) -> Iterator[Paper | BadRecord]:
     """Yield a paper for each entry. Raises FileRefused when the last one has no end."""
     strings = {month: month for month in MONTHS}
+    volumes = _Volumes()
     for line, text in _entries(lines):
         try:
-            kind, fields = _entry(text, strings)
+            kind, key, fields = _entry(text, strings)
             if kind == "string":
                 strings.update((name, value[:MAX_MACRO]) for name, value in fields.items())
                 if len(strings) > MAX_MACROS:
                     raise FileRefused(f"line {line}: more than {MAX_MACROS:,} macros")
             elif kind not in _NO_PAPERS:
-                yield _paper(fields)
-        except (NotAPaper, _Broken) as error:
+                yield from volumes.placed(kind, key, _Entry(line, text, fields))
+        except _Broken as error:
             yield bad_record(line, str(error), text)
+    yield from volumes.left()
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    line: int
+    text: str
+    fields: dict[str, str]
+
+    def read(self, volume: dict[str, str] | None = None) -> Paper | BadRecord:
+        """Return the paper; what it does not say itself about its day comes from the volume it is in."""
+        known = volume if volume and not {"date", "year"} & self.fields.keys() else {}
+        try:
+            return _paper(self.fields | known)
+        except NotAPaper as error:
+            return bad_record(self.line, str(error), self.text)
+
+
+class _Volumes:
+    """The volumes that entries name by `crossref`: one that stands before its volume, as is usual, waits for it."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, dict[str, str]] = {}
+        self._waiting: dict[str, list[_Entry]] = {}
+        self._size = 0
+
+    def placed(self, kind: str, key: str, entry: _Entry) -> Iterator[Paper | BadRecord]:
+        """Yield what can be told now, in the order of the file but for those that waited."""
+        named = entry.fields.get("crossref", "").strip().lower()
+        if named and named not in self._days and not {"date", "year"} & entry.fields.keys():
+            self._size += len(entry.text)
+            self._waiting.setdefault(named, []).append(entry)
+            if self._size > MAX_WAITING:
+                yield from self.left()
+            return
+        yield entry.read(self._days.get(named))
+        if kind.removeprefix("mv") in _VOLUMES and key and len(self._days) < MAX_VOLUMES:
+            days = {name: value[:100] for name in _DATES if (value := entry.fields.get(name))}
+            self._days.setdefault(key, days)
+            for waiting in self._waiting.pop(key, ()):
+                self._size -= len(waiting.text)
+                yield waiting.read(self._days[key])
+
+    def left(self) -> Iterator[Paper | BadRecord]:
+        """Yield what still waits as it stands."""
+        waiting, self._waiting, self._size = self._waiting, {}, 0
+        for entries in waiting.values():
+            for entry in entries:
+                yield entry.read()
 
 
 def _entries(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
@@ -90,21 +145,21 @@ def _entries(lines: Iterator[str]) -> Iterator[tuple[int, str]]:
         raise half_written(number)
 
 
-def _entry(text: str, strings: dict[str, str]) -> tuple[str, dict[str, str]]:
-    """Return an entry's type and fields, in lower case; the first of a name counts. Raises _Broken."""
+def _entry(text: str, strings: dict[str, str]) -> tuple[str, str, dict[str, str]]:
+    """Return an entry's type, key and fields, in lower case; the first of a name counts. Raises _Broken."""
     head = _HEAD.match(text)
     if not head:
         raise _Broken("not an entry of BibTeX")
-    kind, at = head["type"].lower(), head.end()
+    kind, key, at = head["type"].lower(), (head["key"] or "").lower(), head.end()
     fields: dict[str, str] = {}
     if kind in ("comment", "preamble"):
-        return kind, {}
+        return kind, key, {}
     while found := _FIELD.match(text, at):
         value, at = _value(text, found.end(), strings)
         fields.setdefault(found["name"].lower(), value)
     if _REMARKS.sub("", text[at:]).strip(" \t\r\n,")[:1] not in ("}", ")"):
         raise _Broken("an entry whose fields cannot be told apart; is a brace or a comma missing?")
-    return kind, fields
+    return kind, key, fields
 
 
 def _value(text: str, at: int, strings: dict[str, str]) -> tuple[str, int]:
