@@ -9,6 +9,9 @@ from support.command_line import Command, objects
 from support.http_script import http_script, ok
 from support.world import papers
 
+from digestd.config import load
+from digestd.service import build
+
 
 def configured(home: Path, url: str) -> None:
     config = home / "digestd.toml"
@@ -44,6 +47,17 @@ def test_run_once_fetches_what_is_due_and_goes_on_when_a_source_fails(digestd: C
         assert failed.exit_code == 1
         assert "&more: it answered 500 Oops" in failed.stderr
         assert "&more" not in digestd("run-once").stderr
+
+
+def test_run_once_beside_a_daemon_leaves_its_sources_to_it_and_does_the_rest(digestd: Command, home: Path) -> None:
+    with http_script(ok(papers("A Robot").encode())) as server:
+        configured(home, server.url)
+        (home / "inbox" / "one.jsonl").write_text(papers("A Graph"))
+        with build.only_service(load(home / "digestd.toml")):
+            ran = objects(digestd("run-once", "--json"))[0]
+        assert (ran["sources"], server.asked) == ([], [])
+        assert [file["file"] for file in ran["files"]] == ["one.jsonl"]  # type: ignore[index]
+        assert len(objects(digestd("run-once", "--json"))[0]["sources"]) == 1  # type: ignore[arg-type]
 
 
 def test_fetch_that_fails_is_said_and_exits_1(digestd: Command, home: Path) -> None:
