@@ -101,7 +101,7 @@ def question(signup: Signup, *, barred: bool = False) -> Page:
             "This link has ended",
             "It worked for three days, or you asked once more since, or asked not to be asked. Nothing was changed.",
             masked(signup.email),
-            notes=("To get papers, ask again on the subscribe page.",),
+            link=("Ask once more", "../"),  # the subscribe page, wherever a proxy has put it
         )
     return Page(
         "Get these papers by mail?",

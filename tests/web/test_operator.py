@@ -239,3 +239,15 @@ def test_operator_samples_fill_every_template() -> None:
     samples = operator_samples(Renderer(web_templates(None)))
     assert len(samples) == 14
     assert all("<h1>" in html for html in samples.values())
+
+
+async def test_desk_pages_of_many_rows_are_small(desk: Desk) -> None:
+    store = desk.room.store
+    for number in range(70):
+        name = f"{number}-{'x' * 40}@example.org"
+        store.subscribers.add(Subscriber(name, "A Name", profiles=(profile(),)), Origin.OPERATOR, MONDAY)
+    publish(store, snapshot(), LATER)
+    for row in store.outbox.rows(None, 100, None):
+        store.outbox.settle(row.edition, tuple(OutboxState), OutboxState.FAILED, "550 no such mailbox " * 50, LATER)
+    for path in ("/outbox", "/outbox?state=failed", "/people", f"/outbox/{desk.edition}"):
+        assert len((await desk.get(path)).body) < 50_000, path

@@ -18,7 +18,7 @@ from digestd.service.status import Status, status_of
 from digestd.service.why import Why, why
 from digestd.store.base import LedgerRow, OutboxRow, Past, Store, StoredSubscriber
 
-ROWS = 50  # of a page
+ROWS = 25  # of a page; with long addresses and replies it stays under 50 kB
 EDITIONS = 20  # of a person
 
 
