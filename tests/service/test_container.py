@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -70,6 +71,53 @@ def test_compose_example_names_what_the_container_file_has() -> None:
     assert grace
     assert int(grace[1]) > 30, "what is on its way takes up to 30 seconds"
     assert "digestd_smtp_password" in text
+
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands_of(page: Path) -> set[str]:
+    """Return the commands that a page tells with what they are given, in its blocks or between backticks."""
+    text = page.read_text()
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [one.partition("#")[0] for block in blocks for one in re.split(r"\n|&&|\|", block)]
+    found = [re.search(r"(?:^|.*[\s/])digestd (.+)", line) for line in lines]
+    inline = re.findall(r"`digestd ([^`]+)`", text)
+    return {one.strip() for one in (*inline, *(match[1] for match in found if match))}
+
+
+def wrong_usage(arguments: list[str]) -> str | None:
+    """Return what a command's own reader of arguments says is missing or unknown, None when it is nothing."""
+    from digestd.cli import main
+
+    command: click.Command = main
+    context = click.Context(main)
+    names = []
+    while isinstance(command, click.Group):
+        while arguments and arguments[0].startswith("--"):
+            arguments = arguments[2:]
+        if not arguments:
+            return None  # only named
+        names.append(arguments.pop(0))
+        found = command.get_command(context, names[-1])
+        if found is None:
+            return f"no command {' '.join(names)}"
+        command = found
+    try:
+        if any(not one.startswith("-") for one in arguments):  # else it is only named
+            command.make_context(names[-1], arguments)
+    except (click.MissingParameter, click.NoSuchOption) as error:
+        return error.format_message()
+    except click.UsageError:
+        return None  # a value that stands for one
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_tells_commands_with_all_that_they_need(page: Path) -> None:
+    said = {one: wrong_usage([part for part in one.split() if not part.startswith((">", "…", "["))])
+            for one in commands_of(page)}  # fmt: skip
+    assert {one: wrong for one, wrong in said.items() if wrong} == {}
 
 
 def test_operations_name_commands_that_there_are() -> None:
