@@ -71,6 +71,7 @@ def test_compose_example_names_what_the_container_file_has() -> None:
     assert grace
     assert int(grace[1]) > 30, "what is on its way takes up to 30 seconds"
     assert "digestd_smtp_password" in text
+    assert f"chown {dict(instructions())['USER']} inbox etc/smtp-password" in text, "an engine makes folders as root"
 
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
