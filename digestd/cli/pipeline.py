@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
+from signal import SIGINT, SIGTERM, signal
+from threading import Event
 
 import click
 
@@ -23,26 +26,34 @@ from digestd.service import build
 from digestd.service.rounds import Rounds
 from digestd.service.status import is_served
 
+LOOK_AGAIN = 1_000  # milliseconds; a mail folder within the inbox is not watched, nor is one over a network
 FILE_KEYS = ("file", "papers", "new", "revised", "duplicate", "bad")
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "format_name",
     metavar="NAME",
     help="Take the files as this format instead of detecting it.",
 )
+@click.option("--watch", is_flag=True, help="Take what lies in the inbox folder and what comes into it, until Ctrl-C.")
 @json_option
-def ingest(files: tuple[Path, ...], format_name: str | None, as_json: bool) -> None:
+def ingest(files: tuple[Path, ...], format_name: str | None, watch: bool, as_json: bool) -> None:
     """Ingest digest files now; they stay where they are.
 
-    A file that cannot be taken is copied to the quarantine with its reason, and the others go on.
+    A file that cannot be taken is copied to the quarantine with its reason, and the others go on. With --watch the
+    files of the inbox folder are taken, and put away as `serve` does; nothing is published.
 
     \b
     Example:  digestd ingest huggingface.txt
     """
+    if watch == bool(files) or (watch and format_name):
+        raise click.UsageError("Name files, or give --watch alone for those of the inbox folder.")
+    if watch:
+        _ingest_as_they_come(as_json)
+        return
     with rounds() as (made, _):
         folders, reports = build.folders(made.settings), []
         with progress("ingesting, files", total=len(files)) as step:
@@ -51,6 +62,34 @@ def ingest(files: tuple[Path, ...], format_name: str | None, as_json: bool) -> N
                 step(1)
     _tell_files(reports, as_json)
     fail_unless(not any(report.refused for report in reports))
+
+
+def _ingest_round(made: Rounds, stop: Event) -> Iterator[FileReport]:
+    with closing(made.ingest()) as reports:
+        for report in reports:
+            yield report
+            if stop.is_set():
+                return
+
+
+def _ingest_as_they_come(as_json: bool) -> None:
+    """Ingest the inbox whenever something changes there, and each LOOK_AGAIN what rests by now or was not noticed."""
+    from watchfiles import watch as watch_files
+
+    stop = Event()
+    before = [(number, signal(number, lambda *_: stop.set())) for number in (SIGINT, SIGTERM)]
+    try:
+        with rounds() as (made, _):
+            inbox = made.settings.paths.inbox
+            inbox.mkdir(parents=True, exist_ok=True)
+            say(f"watching {inbox}; Ctrl-C ends it")
+            for _ in watch_files(
+                inbox, stop_event=stop, recursive=False, debounce=100, rust_timeout=LOOK_AGAIN, yield_on_timeout=True
+            ):
+                _tell_files(_ingest_round(made, stop), as_json)
+    finally:
+        for number, action in before:
+            signal(number, action)
 
 
 @click.command()
@@ -168,11 +207,18 @@ def _deliver(made: Rounds) -> DeliverReport:
 
 
 def _tell_files(reports: Iterable[FileReport], as_json: bool) -> None:
-    reports = list(reports)
-    if as_json:
+    told = []
+    try:
         for report in reports:
-            tell_json({key: getattr(report, key) for key in (*FILE_KEYS, "refused")})
-    elif reports:
+            told.append(report)
+            if as_json:
+                tell_json({key: getattr(report, key) for key in (*FILE_KEYS, "refused")})
+    finally:  # whatever ends it, what was done is said
+        _tell_table(told, as_json)
+
+
+def _tell_table(reports: list[FileReport], as_json: bool) -> None:
+    if reports and not as_json:
         columns = ("file", "papers#", "new#", "revised#", "duplicate#", "bad#")
         rows = [[getattr(report, key) for key in FILE_KEYS] for report in reports if not report.refused]
         table(columns, rows)

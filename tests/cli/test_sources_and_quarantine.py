@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 from support.command_line import Command, objects
 from support.http_script import http_script, ok
+from support.processes import digestd as running
+from support.serving import Served
 from support.world import papers
 
 from digestd.config import load
@@ -75,6 +78,27 @@ def test_fetch_of_a_private_address_is_refused(digestd: Command, home: Path) -> 
     config = home / "digestd.toml"
     config.write_text(config.read_text().replace("allow_private = true\n", ""))
     assert "leads to 127.0.0.1, which is no public address" in digestd("fetch").stderr
+
+
+async def test_ingest_watch_takes_what_lies_in_the_inbox_and_what_comes_until_it_is_told_to_end(home: Path) -> None:
+    config = home / "digestd.toml"
+    config.write_text(config.read_text().replace("settle_seconds = 0", "settle_seconds = 0.2"))
+    (home / "inbox" / "one.jsonl").write_text(papers("A Robot"))
+    async with running(config, "ingest", "--watch", "--json", log="watch.log") as process:
+        served = Served(process, home / "watch.log")
+        await served.says('"file": "one.jsonl"')
+        (home / "inbox" / "bad.txt").write_text("hm")
+        await served.says('"file": "bad.txt"')
+        served.send(signal.SIGTERM)
+        assert await served.ended() == 0
+        assert list((home / "inbox").iterdir()) == []
+        assert "its format is not known" in served.log
+
+
+@pytest.mark.parametrize("arguments", [[], ["--watch", "a.jsonl"], ["--watch", "--format", "ris"]])
+def test_ingest_of_nothing_or_of_files_while_watching_is_wrong_usage(digestd: Command, arguments: list[str]) -> None:
+    result = digestd("ingest", *arguments)
+    assert (result.exit_code, "Name files, or give --watch alone" in result.output) == (2, True)
 
 
 @pytest.fixture
