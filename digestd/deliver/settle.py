@@ -59,6 +59,8 @@ def settled(
 
 def _without(address: str, reply: str) -> str:
     """Return a relay's words without the recipient's address, which many relays repeat."""
+    if "@" not in reply:  # nearly always, and an expression for each address costs more than its message's wire
+        return reply
     return re.sub(re.escape(address), "<address>", reply, flags=re.IGNORECASE).replace("<<address>>", "<address>")
 
 
