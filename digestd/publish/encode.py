@@ -15,6 +15,7 @@ LONGEST_LINE = 76  # octets, the soft break's = included
 _SOFT_BREAK = b"=\r\n"
 _ROOM = LONGEST_LINE - 1
 _NEEDS_MORE = re.compile(rf"=|^\.|^(?:.{{{_ROOM}}})+\.")  # a sign of the encoding's own, or a dot before a line
+_BETWEEN, _ENCODED_BETWEEN = "\n\x01\n", b"\r\n=01\r\n"  # between texts that are encoded together
 _LINE_END = re.compile(rb"(?<!=)\n")  # soft breaks stay in their line
 
 
@@ -36,9 +37,18 @@ class Piece(NamedTuple):
         return cls(made if text.endswith("\n") else _closed(made), len(text.encode("utf-8", "replace")))
 
 
-def joined(pieces: Iterable[Piece]) -> str:
+def encoded_each(texts: Iterable[str]) -> dict[str, bytes]:
+    """Return each of some short texts encoded, as a piece of its own: all of them by one call of the library."""
+    distinct = list(dict.fromkeys(texts))
+    made = quoted_printable(_BETWEEN.join(distinct)).split(_ENCODED_BETWEEN)
+    if len(made) != len(distinct):  # a text holds what parts them
+        return {text: Piece.of(text).encoded for text in distinct}
+    return {text: _closed(part) for text, part in zip(distinct, made, strict=True)}
+
+
+def joined(encoded: Iterable[bytes]) -> str:
     """Return the text of a body."""
-    octets = b"".join([piece.encoded for piece in pieces])
+    octets = b"".join(encoded)
     return binascii.a2b_qp(octets.replace(b"\r\n", b"\n")).decode("utf-8")
 
 
@@ -78,10 +88,10 @@ def _without_leading_dot(line: bytes) -> bytes:
 
 def _closed(part: bytes) -> bytes:
     """Return encoded text whose last line is open, with a soft break behind it."""
-    last = part.rpartition(b"\n")[2]
-    if len(last) < LONGEST_LINE:
+    if len(part) - part.rfind(b"\n") <= LONGEST_LINE:
         return part + _SOFT_BREAK
     at = len(part) - 1
-    while b"=" in part[at - 2 : at]:  # an octet's three characters stay together
+    # An octet's three characters stay together, and no line begins with a dot.
+    while b"=" in part[at - 2 : at] or part.startswith(b".", at):
         at -= 1
     return part[:at] + _SOFT_BREAK + part[at:] + _SOFT_BREAK

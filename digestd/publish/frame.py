@@ -9,10 +9,11 @@ with the words themselves: slower, and the same characters.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
+from operator import itemgetter
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -61,8 +62,16 @@ class SectionView:
     titles: tuple[PieceView, ...]
 
 
-# What is as it is, encoded, and the numbers of words and, behind them, of cards and titles.
-Part = tuple[Piece | int, ...]
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The frame of one part, encoded: what stands as it is, and in which order that and the values come."""
+
+    standing: tuple[bytes, ...]
+    in_order: Callable[[Sequence[bytes]], tuple[bytes, ...]]
+
+    def filled(self, values: list[bytes]) -> tuple[bytes, ...]:
+        """Return the part with its words, cards and titles, which are `values` in the order of their numbers."""
+        return self.in_order([*values, *self.standing])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +80,6 @@ class Frame:
 
     html: Part
     text: Part
-
-
-def filled(part: Part, values: Sequence[Piece]) -> tuple[Piece, ...]:
-    """Return a part with its words, cards and titles, which are `values` in the order of their numbers."""
-    return tuple([values[piece] if isinstance(piece, int) else piece for piece in part])
 
 
 def frame(ready: Templates, shape: Shape, html: Sequence[str], text: Sequence[str], edition: str) -> Frame:
@@ -94,10 +98,11 @@ def _of_shape(ready: Templates, shape: Shape) -> Frame:
 
 
 def _laid_out(ready: Templates, shape: Shape, html: Sequence[str], text: Sequence[str], secret: str) -> Frame:
+    values = len(html) + sum(map(sum, shape.sections)) + shape.already
     in_html = _values(shape, [Markup(word) for word in html], secret)  # noqa: S704 - they are escaped
     return Frame(
-        _part(str(ready.html(FRAME_HTML, **in_html)).rstrip() + "\n", len(html), secret),
-        _part(tidy(ready.text(FRAME_TEXT, **_values(shape, text, secret))), len(text), secret),
+        _part(str(ready.html(FRAME_HTML, **in_html)).rstrip() + "\n", len(html), values, secret),
+        _part(tidy(ready.text(FRAME_TEXT, **_values(shape, text, secret))), len(text), values, secret),
     )
 
 
@@ -131,26 +136,34 @@ def _place(secret: str, number: int) -> PieceView:
     return PieceView(Markup(mark), mark)  # noqa: S704 - no letter of it is foreign
 
 
-def _part(laid_out: str, words: int, secret: str) -> Part:
-    """Return a rendered frame cut at its marks; the cards and titles are numbered behind so many `words`."""
-    parts: list[Piece | int] = []
+def _part(laid_out: str, words: int, values: int, secret: str) -> Part:
+    """Return a rendered frame cut at its marks; of so many `values` the first ones are `words`."""
+    standing: list[bytes] = []
+    order: list[int] = []
+
+    def stand(text: str) -> None:
+        order.append(values + len(standing))
+        standing.append(_as_it_is(text))
+
     start = 0
     for found in _MARK.finditer(laid_out):
         if found[1] != secret:
             continue
         if start < found.start():
-            parts.append(_as_it_is(laid_out[start : found.start()]))
+            stand(laid_out[start : found.start()])
         is_word = found[2] == "w"
-        parts.append(int(found[3]) + (0 if is_word else words))
+        order.append(int(found[3]) + (0 if is_word else words))
         start = found.end()
         if not is_word and laid_out.startswith("\n", start):
             start += 1  # a card has its line's end with it
-    return (*parts, _as_it_is(laid_out[start:])) if start < len(laid_out) else tuple(parts)
+    stand(laid_out[start:])
+    stand("")  # of fewer than two, `itemgetter` makes no tuple
+    return Part(tuple(standing), itemgetter(*order))
 
 
 @lru_cache(maxsize=4096)
-def _as_it_is(text: str) -> Piece:
-    return Piece.of(text)
+def _as_it_is(text: str) -> bytes:
+    return Piece.of(text).encoded
 
 
 def tidy(text: str) -> str:

@@ -40,9 +40,9 @@ def build_message(edition: Edition, rendered: Rendered, sender: Sender, signers:
     # The line end before a boundary belongs to that boundary (RFC 2046 5.1.1).
     body = [
         f"--{boundary}{_PLAIN}".encode(),
-        *[piece.encoded for piece in rendered.text_pieces],
+        *rendered.encoded_text,
         f"\r\n--{boundary}{_HTML}".encode(),
-        *[piece.encoded for piece in rendered.html_pieces],
+        *rendered.encoded_html,
         f"\r\n--{boundary}--\r\n".encode(),
     ]
     signatures = "".join([signer.sign(headers, body, edition.composed_at) for signer in signers])

@@ -7,10 +7,9 @@ the HTML larger than receivers show is listed by title, and past that counted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import takewhile
 
 from markupsafe import escape
 
@@ -20,8 +19,8 @@ from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapsh
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import card, title_line
-from digestd.publish.encode import Piece, joined
-from digestd.publish.frame import Shape, filled, frame, tidy
+from digestd.publish.encode import Piece, encoded_each, joined
+from digestd.publish.frame import Shape, frame, tidy
 from digestd.publish.letter import letter_parts
 from digestd.publish.plaintext import underlined, wrap
 from digestd.publish.templates import FRAME_HTML, Templates, templates
@@ -38,21 +37,21 @@ _HEADING_OCTETS = 200
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """An edition in words: one line, and the two parts of the message in pieces. Line ends are line feeds."""
+    """An edition in words: one line, and the two parts of the message, encoded in pieces (`publish.encode`)."""
 
     subject: str
-    text_pieces: tuple[Piece, ...]
-    html_pieces: tuple[Piece, ...]
+    encoded_text: tuple[bytes, ...]
+    encoded_html: tuple[bytes, ...]
 
     @property
     def text(self) -> str:
-        """The text part."""
-        return joined(self.text_pieces)
+        """The text part. Line ends are line feeds."""
+        return joined(self.encoded_text)
 
     @property
     def html(self) -> str:
-        """The HTML part."""
-        return joined(self.html_pieces)
+        """The HTML part. Line ends are line feeds."""
+        return joined(self.encoded_html)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,12 +105,12 @@ class Renderer:
         """
         if edition.letter is not None:
             subject, text, html = letter_parts(edition, self._snapshot)
-            return Rendered(subject, (Piece.of(tidy(text)),), (Piece.of(html.rstrip() + "\n"),))
+            return Rendered(subject, (Piece.of(tidy(text)).encoded,), (Piece.of(html.rstrip() + "\n").encoded,))
         words = self._words(edition)
         shown = [_shown(self._ready, section) for section in edition.sections]
         already = [_line(self._ready, paper) for paper in edition.already[:_MOST_ALREADY]]
         rendered = self._filled(edition, words, shown, already)
-        while (excess := sum([piece.octets for piece in rendered.html_pieces]) - LONGEST_HTML) > 0:
+        while (excess := _excess(rendered)) > 0:
             if already:
                 already = []
             elif shown:
@@ -164,16 +163,13 @@ class Renderer:
             len(already),
         )
         made = frame(self._ready, shape, html, text, edition.id)
-        pieces: list[Card | Line] = []
-        for one in shown:
-            pieces += one.cards
-            pieces += one.titles
-        pieces += already
-        return Rendered(
-            subject,
-            filled(made.text, [*map(_word, text), *[piece.text for piece in pieces]]),
-            filled(made.html, [*map(_word, html), *[piece.html for piece in pieces]]),
-        )
+        encoded = encoded_each([*text, *html])
+        text_values = [encoded[word] for word in text]
+        html_values = [encoded[word] for word in html]
+        for pieces in [*[pieces for one in shown for pieces in (one.cards, one.titles)], already]:
+            text_values += [piece.text.encoded for piece in pieces]
+            html_values += [piece.html.encoded for piece in pieces]
+        return Rendered(subject, made.text.filled(text_values), made.html.filled(html_values))
 
 
 def _shown(ready: Templates, section: Section) -> _Shown:
@@ -186,12 +182,27 @@ def _shown(ready: Templates, section: Section) -> _Shown:
     )
 
 
-def _with_copies(section: Section) -> Iterator[tuple[Entry, tuple[Paper, ...]]]:
-    """Yield the entries that are cards, each with the papers folded into it."""
-    for number, entry in enumerate(section.entries):
+def _with_copies(section: Section) -> list[tuple[Entry, tuple[Paper, ...]]]:
+    """Return the entries that are cards, each with the papers folded into it, which stand right behind it."""
+    cards: list[tuple[Entry, tuple[Paper, ...]]] = []
+    is_behind_card = False
+    for entry in section.entries:
         if entry.place is Place.CARD:
-            behind = takewhile(lambda other: other.place is Place.FOLDED, section.entries[number + 1 :])
-            yield entry, tuple(other.paper for other in behind)
+            cards.append((entry, ()))
+            is_behind_card = True
+        elif entry.place is Place.FOLDED and is_behind_card:
+            card, also = cards[-1]
+            cards[-1] = card, (*also, entry.paper)
+        else:
+            is_behind_card = False
+    return cards
+
+
+def _excess(rendered: Rendered) -> int:
+    """Return by how many octets the HTML is larger than LONGEST_HTML, or none or less."""
+    # Encoded it has no fewer, and few editions come near.
+    excess = sum(map(len, rendered.encoded_html)) - LONGEST_HTML
+    return excess if excess <= 0 else len(rendered.html.encode()) - LONGEST_HTML
 
 
 def _smaller(shown: Sequence[_Shown], excess: int) -> list[_Shown]:
@@ -219,12 +230,6 @@ def _smaller(shown: Sequence[_Shown], excess: int) -> list[_Shown]:
         else:  # hundreds of profiles; the introduction counts their papers
             excess -= _HEADING_OCTETS + len(smaller.pop().section.profile.encode())
     return smaller
-
-
-# Many words are those of the edition before: its date, how many papers match, its links in the other part.
-@lru_cache(maxsize=1024)
-def _word(text: str) -> Piece:
-    return Piece.of(text)
 
 
 # The same papers go to many readers, and identical queries of many people are one query. About 8 kB each.

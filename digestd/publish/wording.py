@@ -148,7 +148,8 @@ def reason(edition: Edition) -> str:
 
 def matched(edition: Edition) -> int:
     """Return how many papers of the edition matched; one that two profiles share is counted by `considered` at most."""
-    return min(sum(section.matched for section in edition.sections), max(edition.considered, _listed_papers(edition)))
+    hits = sum([section.matched for section in edition.sections])
+    return hits if hits <= edition.considered else min(hits, max(edition.considered, _listed_papers(edition)))
 
 
 def counted(number: int, noun: str) -> str:
