@@ -14,6 +14,7 @@ from digestd.publish.links import safe_url
 
 # The dot-atom of RFC 5322 3.2.3. Quoted local parts are legal, never seen, and the door to most address tricks.
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+_PLAIN = re.compile(r"[A-Za-z0-9._-]*")
 DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*")
 
 
@@ -42,7 +43,8 @@ def unsubscribe_urls(sender: Sender, token: str) -> tuple[str | None, str]:
     The first is None for a sender without web pages. Raises ConfigError for a `public_url` that is no web address.
     """
     pages, by_mail = _before_token(sender)
-    token = quote(token, safe="")
+    if not _PLAIN.fullmatch(token):  # ours are
+        token = quote(token, safe="")
     return pages and pages + token, by_mail + token
 
 

@@ -27,7 +27,7 @@ from digestd.publish.templates import FRAME_HTML, Templates, templates
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
 LONGEST_HTML = 90_000
-_SPECIAL = re.compile("[&<>\"']")  # most words have none of them, and escaping each costs more than looking
+_SPECIAL = re.compile("[&<>\"']")  # most editions' words have none of them, and escaping each costs more than looking
 _MOST_ALREADY = 30  # titles of alerts at the end of a digest; they were read before
 
 # About what a section's heading costs in HTML beside its own text. Only to guess how much has to go: what is left is
@@ -152,7 +152,8 @@ class Renderer:
             more = wording.more(one.more, has_papers=bool(one.cards or one.titles))
             text += underlined(name, "-"), wrap(summary), more
             html += name, summary, more
-        html = [str(escape(word)) if _SPECIAL.search(word) else word for word in html]
+        if _SPECIAL.search("".join(html)):
+            html = [str(escape(word)) for word in html]
         shape = Shape(
             wording.label(edition),
             edition.cadence is Cadence.IMMEDIATE,

@@ -130,16 +130,15 @@ class SqliteEditions:
             sections = connection.execute(self._sql["sections"], wanted).fetchall()
             entries = connection.execute(self._sql["entries"], wanted).fetchall()
             listed = {row["pk"]: tuple(json.loads(row["already"])) for row in rows if row["already"]}
-            known = {row["pk"] for row in entries}.union(*listed.values())
+            known = {revision for _, _, revision, *_ in entries}.union(*listed.values())
             papers = self._revisions(connection, known)
         placed: dict[tuple[int, int], list[Entry]] = {}
-        for row in entries:
-            entry = _entry(papers[row["pk"]], row)
-            placed.setdefault((row["edition"], row["profile"]), []).append(entry)
+        for edition, profile, revision, *stood in entries:  # by place: looking up each name costs more than the rest
+            placed.setdefault((edition, profile), []).append(_entry(papers[revision], *stood))
         parts: dict[int, list[Section]] = {}
         for row in sections:
             chosen = tuple(placed.get((row["edition"], row["profile"]), ()))
-            left_out = LeftOut(row["below"], row["excluded"], row["alerted"], row["elsewhere"])
+            left_out = _left_out(row["below"], row["excluded"], row["alerted"], row["elsewhere"])
             parts.setdefault(row["edition"], []).append(Section(row["name"], chosen, row["matched"], left_out))
         return {
             row["pk"]: (
@@ -178,7 +177,7 @@ class SqliteEditions:
             if row is None:
                 return None
             revision = connection.execute(self._sql["revisions"], {"pks": f"[{row['revision']}]"}).fetchone()
-        return row["edition"], _entry(stored(revision).paper, row)
+        return row["edition"], _entry(stored(revision).paper, *row[2:])
 
     def _subscriber(
         self, connection: sqlite3.Connection, person: sqlite3.Row, due: dict[str, int] | None
@@ -201,9 +200,14 @@ def _queries(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-def _entry(paper: Paper, row: sqlite3.Row) -> Entry:
-    moved = tuple((word, weight) for word, weight in json.loads(row["moved"])) if row["moved"] else ()
-    return Entry(paper, _queries(row["queries"]), row["score"], _PLACES[row["place"]], row["standing"], moved)
+@lru_cache(maxsize=64)
+def _left_out(below: int, excluded: int, alerted: int, elsewhere: int) -> LeftOut:
+    return LeftOut(below, excluded, alerted, elsewhere)
+
+
+def _entry(paper: Paper, place: str, score: float, standing: float, queries: str, moved: str) -> Entry:
+    by = tuple((word, weight) for word, weight in json.loads(moved)) if moved else ()
+    return Entry(paper, _queries(queries), score, _PLACES[place], standing, by)
 
 
 def letter_content(letter: Letter) -> str:

@@ -107,7 +107,7 @@ WHERE edition IN (SELECT value FROM json_each(:pks))
 ORDER BY edition, position
 
 -- name: entries
-SELECT e.edition, e.profile, e.place, e.score, e.standing, e.queries, e.moved, e.revision AS pk
+SELECT e.edition, e.profile, e.revision, e.place, e.score, e.standing, e.queries, e.moved
 FROM edition_paper AS e
 WHERE e.edition IN (SELECT value FROM json_each(:pks))
 ORDER BY e.edition, e.position
@@ -119,7 +119,7 @@ FROM revision AS r JOIN paper AS p ON p.pk = r.paper
 WHERE r.pk IN (SELECT value FROM json_each(:pks))
 
 -- name: announcement
-SELECT e.edition, e.place, e.score, e.standing, e.queries, e.moved, e.revision
+SELECT e.edition, e.revision, e.place, e.score, e.standing, e.queries, e.moved
 FROM edition_paper AS e
 WHERE e.subscriber = :subscriber
 AND e.paper IN (SELECT :paper UNION ALL SELECT pk FROM paper WHERE same_as = :paper)
