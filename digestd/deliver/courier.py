@@ -33,6 +33,7 @@ Announcement = tuple[Envelope, int]  # what is carried next: its envelope, and t
 # What could end a path, or the command, early. A quoted local part with a blank is not worth the risk.
 _UNSAFE_IN_PATH = re.compile("[\\s<>\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
+_TO_354 = (Phase.MAIL, Phase.RCPT, Phase.DATA)
 _POSITIVE = MappingProxyType({Phase.MAIL: (250,), Phase.RCPT: (250, 251), Phase.DATA: (354,)})
 
 
@@ -172,18 +173,15 @@ class SmtpCourier:
             return unanswered(Phase.MAIL, f"the sender is not ASCII and {host} does not offer SMTPUTF8")
         return None
 
-    def _commands(self, envelope: Envelope, octets: int) -> list[tuple[Phase, bytes, float]]:
-        """Return the commands that lead to 354, each with its phase and the seconds for its reply."""
+    def _commands(self, envelope: Envelope, octets: int) -> tuple[bytes, bytes, bytes]:
+        """Return the commands that lead to 354: of the phases MAIL, RCPT and DATA."""
         size = f" SIZE={octets}" if self._offer.declares_size else ""
         utf8 = "" if envelope.sender.isascii() and envelope.recipient.isascii() else " SMTPUTF8"
-        commands = [
-            (Phase.MAIL, f"MAIL FROM:<{envelope.sender}>{size}{utf8}\r\n".encode(), self._limits.command),
-            (Phase.RCPT, f"RCPT TO:<{envelope.recipient}>\r\n".encode(), self._limits.command),
-            (Phase.DATA, b"DATA\r\n", self._limits.data),
-        ]
-        if self._needs_reset:
-            commands.insert(0, (Phase.MAIL, b"RSET\r\n", self._limits.command))
-        return commands
+        return (
+            f"MAIL FROM:<{envelope.sender}>{size}{utf8}\r\n".encode(),
+            f"RCPT TO:<{envelope.recipient}>\r\n".encode(),
+            b"DATA\r\n",
+        )
 
     def _announcement(self, following: Announcement | None) -> bytes:
         """Return the commands that announce the next message, empty where they may not stand behind this one."""
@@ -191,7 +189,7 @@ class SmtpCourier:
             return b""
         if _flaw_in_path(following[0]) or self._misfit(*following):
             return b""
-        return b"".join(command for _, command, _ in self._commands(*following))
+        return b"".join(self._commands(*following))
 
     async def _transact(
         self,
@@ -201,15 +199,21 @@ class SmtpCourier:
         before_body: BeforeBody,
         following: Announcement | None,
     ) -> Outcome:
-        commands = self._commands(envelope, len(message))
+        commands: list[bytes] = []
+        phases: tuple[Phase, ...] = _TO_354
         if self._announced is not None:
             self._announced = None
-        elif self._offer.pipelining:  # RFC 2920: one packet, one turn-around
-            line.send(b"".join(command for _, command, _ in commands), replies=len(commands))
-        for phase, command, limit in commands:
+        else:
+            commands = [*self._commands(envelope, len(message))]
+            if self._needs_reset:
+                commands.insert(0, b"RSET\r\n")
+                phases = (Phase.MAIL, *_TO_354)
+            if self._offer.pipelining:  # RFC 2920: one packet, one turn-around
+                line.send(b"".join(commands), replies=len(commands))
+        for number, phase in enumerate(phases):
             if not self._offer.pipelining:
-                line.send(command, replies=1)
-            reply = await line.reply(limit)
+                line.send(commands[number], replies=1)
+            reply = await line.reply(self._limits.data if phase is Phase.DATA else self._limits.command)
             if reply is None:
                 return self._unanswered(phase, line)
             if reply.code not in _POSITIVE[phase]:

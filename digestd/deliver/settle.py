@@ -31,11 +31,14 @@ def settled(
     reason = f"{outcome.code} {reply}" if outcome.code else reply
     target, not_before, counts = OutboxState.READY, now, True
     ledger = str(outcome.verdict)
+    if outcome.verdict is Verdict.SENT:  # nearly all, and none of the rest is asked
+        return Transition(
+            claim.edition, source, OutboxState.SENT, now, reason, now,
+            phase=outcome.phase, code=outcome.code, ledger=ledger,
+        )  # fmt: skip
     age = now - claim.composed_at
     delay, is_old = next_attempt(claim.attempts, age, jitter), age >= MAX_AGE
-    if outcome.verdict is Verdict.SENT:
-        target = OutboxState.SENT
-    elif outcome.verdict is Verdict.FAILED:
+    if outcome.verdict is Verdict.FAILED:
         target = OutboxState.FAILED
     elif outcome.verdict is Verdict.UNCERTAIN:
         if hold or is_old or delay is None:
