@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
+from itertools import chain
 
 from digestd.errors import DeliveredElsewhere, NotFound, StoreError, StoreHeld
 from digestd.model import OutboxState
@@ -24,6 +25,7 @@ MIN_PREFIX = 6  # characters of an id; less is a number, or says too little
 
 
 _PAST_ALL = 2**63 - 1  # the largest number of a row
+_STEP = 8  # by how many rows the statements of batches differ
 
 
 class SqliteOutbox:
@@ -164,17 +166,28 @@ class SqliteOutbox:
     def _record(self, connection: sqlite3.Connection, owner: str, transitions: Sequence[Transition]) -> bool:
         """Make all of the transitions, and write the ledger. Returns False where one of them could not be made."""
         begun = [(one.edition, one.sha256, to_ms(one.at)) for one in transitions if one.target is OutboxState.SENDING]
-        steps = [_step(one) for one in transitions if one.target is not OutboxState.SENDING]
-        if begun:
-            values = {"batch": json.dumps(begun), "owner": owner}
-            if connection.execute(self._sql["begin_sending"], values).rowcount != len(begun):
-                return False
-        if steps:
-            values = {"batch": json.dumps(steps), "owner": owner}
-            if connection.execute(self._sql["transition"], values).rowcount != len(steps):
-                return False
-            connection.execute(self._sql["write_ledgers"], values)
-        return True
+        steps = [one for one in transitions if one.target is not OutboxState.SENDING]
+        told = [_told(one) for one in steps if one.ledger is not None]
+        return (
+            self._is_made(connection, self._sql["begin_sending"], begun, owner)
+            and self._is_made(connection, self._sql["transition"], [_step(one) for one in steps], owner)
+            and self._is_made(connection, self._sql["write_ledgers"], told)
+        )
+
+    def _is_made(
+        self, connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]], *owner: str
+    ) -> bool:
+        """Run a statement on a batch of rows at once, and return whether it changed them all.
+
+        Rows of NULL, which concern no edition, fill it up, so that there are few statements to be prepared and kept.
+        """
+        if not rows:
+            return True
+        width, room = len(rows[0]), -(-len(rows) // _STEP) * _STEP
+        row = f"({', '.join('?' * width)})"
+        statement = statement.replace(f"VALUES {row}", f"VALUES {', '.join([row] * room)}")
+        values = (*chain.from_iterable(rows), *[None] * ((room - len(rows)) * width), *owner)
+        return connection.execute(statement, values).rowcount == len(rows)
 
     def release(self, owner: str, now: datetime) -> None:
         values = {"owner": owner, "now": to_ms(now)}
@@ -232,15 +245,25 @@ def _step(one: Transition) -> tuple[object, ...]:
     """Return a transition as the statements of a batch read it."""
     return (
         one.edition,
-        one.source,
-        one.target,
+        str(one.source),
+        str(one.target),
         to_ms(one.at),
         to_ms(one.not_before) if one.not_before else None,
         one.reason,
         int(not one.counts),
+    )
+
+
+def _told(one: Transition) -> tuple[object, ...]:
+    """Return what the ledger is told of a transition."""
+    return (
+        one.edition,
+        to_ms(one.at),
         one.ledger,
-        one.phase,
+        int(not one.counts),
+        one.phase and str(one.phase),
         one.code,
+        one.reason,
     )
 
 

@@ -62,14 +62,12 @@ FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
 WHERE o.edition IN (SELECT value FROM json_each(:editions))
 ORDER BY o.not_before, o.edition
 
--- The next three take a whole batch as one statement: rows of a JSON array. A thread that runs one gives the
--- interpreter away once, and not once for each row.
+-- The next three take a whole batch as one statement: the row of values is written as often as there are rows. A
+-- thread that runs one gives the interpreter away once, and not once for each row.
 -- name: begin_sending
 UPDATE outbox SET state = 'sending', sha256 = b.sha256, changed_at = b.at
-FROM (SELECT json_extract(value, '$[0]') AS edition, json_extract(value, '$[1]') AS sha256,
-             json_extract(value, '$[2]') AS at
-      FROM json_each(:batch)) AS b
-WHERE outbox.edition = b.edition AND +outbox.state = 'claimed' AND +outbox.claimed_by = :owner  -- by pk, not by claim
+FROM (SELECT column1 AS edition, column2 AS sha256, column3 AS at FROM (VALUES (?, ?, ?))) AS b
+WHERE outbox.edition = b.edition AND +outbox.state = 'claimed' AND +outbox.claimed_by = ?  -- by pk, not by claim
 AND EXISTS (SELECT 1 FROM edition AS e JOIN subscriber AS s ON s.pk = e.subscriber
             WHERE e.pk = outbox.edition
             AND CASE e.kind WHEN 'confirm' THEN s.state != 'suppressed' AND coalesce(s.left_at, 0) < e.composed_at
@@ -80,20 +78,18 @@ AND EXISTS (SELECT 1 FROM edition AS e JOIN subscriber AS s ON s.pk = e.subscrib
 UPDATE outbox
 SET state = b.target, not_before = coalesce(b.not_before, outbox.not_before), reason = b.reason, changed_at = b.at,
     claimed_by = NULL, attempts = attempts - b.taken_back, crashes = 0
-FROM (SELECT json_extract(value, '$[0]') AS edition, json_extract(value, '$[1]') AS source,
-             json_extract(value, '$[2]') AS target, json_extract(value, '$[3]') AS at,
-             json_extract(value, '$[4]') AS not_before, json_extract(value, '$[5]') AS reason,
-             json_extract(value, '$[6]') AS taken_back
-      FROM json_each(:batch)) AS b
-WHERE outbox.edition = b.edition AND +outbox.state = b.source AND +outbox.claimed_by = :owner
+FROM (SELECT column1 AS edition, column2 AS source, column3 AS target, column4 AS at, column5 AS not_before,
+             column6 AS reason, column7 AS taken_back
+      FROM (VALUES (?, ?, ?, ?, ?, ?, ?))) AS b
+WHERE outbox.edition = b.edition AND +outbox.state = b.source AND +outbox.claimed_by = ?
 
 -- name: write_ledgers
 INSERT INTO ledger (edition, at, state, attempt, phase, code, reply)
-SELECT o.edition, json_extract(b.value, '$[3]'), json_extract(b.value, '$[7]'),
-       o.attempts + json_extract(b.value, '$[6]'), json_extract(b.value, '$[8]'), json_extract(b.value, '$[9]'),
-       json_extract(b.value, '$[5]')
-FROM json_each(:batch) AS b CROSS JOIN outbox AS o ON o.edition = json_extract(b.value, '$[0]')
-WHERE json_extract(b.value, '$[7]') IS NOT NULL
+SELECT o.edition, b.at, b.state, o.attempts + b.taken_back, b.phase, b.code, b.reply
+FROM (SELECT column1 AS edition, column2 AS at, column3 AS state, column4 AS taken_back, column5 AS phase,
+             column6 AS code, column7 AS reply
+      FROM (VALUES (?, ?, ?, ?, ?, ?, ?))) AS b
+CROSS JOIN outbox AS o ON o.edition = b.edition
 
 -- name: write_ledger
 INSERT INTO ledger (edition, at, state, attempt, phase, code, reply)
