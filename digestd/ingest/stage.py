@@ -100,7 +100,7 @@ def read_file(
     repaired = repairs if repairs is not None else []
     with _opened(path, max_bytes) as (file, status):
         text = reading.Text(file, max_bytes)
-        yield from formats.chosen(text.head, name).parse(text.lines(), _modified(status))
+        yield from _records(formats.chosen(text.head, name), text, status)
         repaired.extend(text.repairs)
 
 
@@ -278,9 +278,22 @@ def _read(papers: Papers, path: Path, max_bytes: int, name: str | None, seen: os
         text = reading.Text(file, max_bytes)
         kind = formats.chosen(text.head, name)
         described = DigestFile(shown(path.name), kind.NAME, size, sha256)
-        gathered = papers.gather(described, good(kind.parse(text.lines(), _modified(status))), lambda: count)
+        gathered = papers.gather(described, good(_records(kind, text, status)), lambda: count)
         report = FileReport(shown(path), bad=count, bad_records=tuple(bad), repairs=tuple(text.repairs))
         return _Reading(report, None, gathered)
+
+
+def _records(kind: formats.Format, text: reading.Text, status: os.stat_result) -> Iterator[Paper | BadRecord]:
+    """Yield the records of a text. Raises FileRefused where a format was named of which there is nothing in it.
+
+    Taken as a file without papers it would count as ingested, and its papers never come.
+    """
+    nothing = True
+    for record in kind.parse(text.lines(), _modified(status)):
+        nothing = False
+        yield record
+    if nothing and not kind.recognise(text.head):
+        raise FileRefused(f"nothing in it is of the format {kind.NAME}; without --format its own is found")
 
 
 @contextmanager

@@ -101,6 +101,18 @@ def test_ingest_of_nothing_or_of_files_while_watching_is_wrong_usage(digestd: Co
     assert (result.exit_code, "Name files, or give --watch alone" in result.output) == (2, True)
 
 
+def test_ingest_as_a_format_of_which_nothing_is_in_the_file_refuses_it_and_counts_nothing(
+    digestd: Command, home: Path
+) -> None:
+    (home / "a.jsonl").write_text(papers("A Robot"))
+    for command in ("parse", "ingest"):
+        wrong = digestd(command, "a.jsonl", "--format", "ris")
+        assert (wrong.exit_code, "a.jsonl: nothing in it is of the format ris" in wrong.stderr) == (1, True)
+    assert objects(digestd("ingest", "a.jsonl", "--json"))[0]["new"] == 1
+    (home / "b.xml").write_text("<rss><channel><title>A day without papers</title></channel></rss>")
+    assert digestd("ingest", "b.xml", "--format", "feed").exit_code == 0
+
+
 @pytest.fixture
 def refused(digestd: Command, home: Path) -> Command:
     (home / "bad.txt").write_text("hm, a text\n\x1b[2J")
