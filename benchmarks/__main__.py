@@ -7,6 +7,7 @@ of a reference measured in the same run, the median of three rounds.
 from __future__ import annotations
 
 import compileall
+import gc
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from benchmarks.deliver import deliver
 from benchmarks.ingest import ingest
 from benchmarks.publish import publish
 from benchmarks.rows import Row, pair
+from digestd.cli import COLLECT_AT
 
 
 def start(folder: Path) -> Row:
@@ -44,6 +46,7 @@ def start(folder: Path) -> Row:
 
 def main() -> None:
     """Measure, print and write."""
+    gc.set_threshold(*COLLECT_AT)  # as the command line does
     with tempfile.TemporaryDirectory(prefix="digestd-bench-") as name:
         folder = Path(name)
         measured = [start(folder), *ingest(folder), publish(folder), *deliver(folder)]

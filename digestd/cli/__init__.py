@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -15,6 +16,10 @@ import click
 
 from digestd import __version__
 from digestd.errors import DigestdError
+
+# New containers, and rounds of younger ones, before Python looks for cycles. What a round makes holds next to none, and
+# looking as often as by default took a fifth of publishing's time and a tenth of delivery's.
+COLLECT_AT = (50_000, 50, 100)
 
 COMMANDS = MappingProxyType(
     {
@@ -110,3 +115,4 @@ def main(ctx: click.Context, config: str | None, log_level: str) -> None:
     Begin with:  digestd demo
     """
     ctx.obj = {"config": config, "log_level": log_level}
+    gc.set_threshold(*COLLECT_AT)

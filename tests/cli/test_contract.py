@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import email
 import errno
+import gc
 import json
 import os
 import re
@@ -21,7 +22,7 @@ from support.command_line import Command, objects
 from support.smtp_script import SmtpScript
 from support.world import papers, reader
 
-from digestd.cli import COMMANDS, main
+from digestd.cli import COLLECT_AT, COMMANDS, main
 from digestd.model import OutboxState
 from digestd.store.open import SqliteStore
 
@@ -40,6 +41,13 @@ def test_help_of_every_command_has_an_example(command: str) -> None:
     result = CliRunner().invoke(main, [command, "--help"])
     assert result.exit_code == 0
     assert f"digestd {command}" in result.output or "Example:" in result.output
+
+
+def test_commands_let_the_collector_look_seldom(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    set_to: list[int] = []
+    monkeypatch.setattr(gc, "set_threshold", lambda *numbers: set_to.extend(numbers))
+    CliRunner().invoke(main, ["parse", str(tmp_path / "none")])
+    assert tuple(set_to) == COLLECT_AT
 
 
 def test_help_lists_every_command_and_version_is_told() -> None:
