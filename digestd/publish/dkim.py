@@ -31,6 +31,7 @@ SIGNED = (
 
 _BLANKS = re.compile(rb"[ \t]+")
 _HEADER_BLANKS = re.compile(r"[ \t\r\n]+")
+_SHORT = 200  # octets; a shorter piece is canonical sooner than it is found among those that were kept
 _LINE = 72  # characters of base64 in a line of the header
 
 
@@ -65,10 +66,10 @@ class Signer:
         """
         algorithm = "rsa-sha256" if isinstance(self._key, RSAPrivateKey) else "ed25519-sha256"
         standing = {name.lower(): value for name, value in headers}
-        names = [name for name in SIGNED for _ in range(1 + (name.lower() in standing))]
+        names = _named(tuple(name for name in SIGNED if name.lower() in standing))
         value = (
             f"v=1; a={algorithm}; c=relaxed/relaxed; d={self.domain};\r\n s={self.selector};"
-            f" t={int(at.timestamp())};\r\n h={_folded(':'.join(names), ':')};\r\n bh={_body_hash(body)};\r\n b="
+            f" t={int(at.timestamp())};\r\n h={names};\r\n bh={_body_hash(body)};\r\n b="
         )
         signed = "".join(
             [f"{name.lower()}:{_relaxed(standing[name.lower()])}\r\n" for name in SIGNED if name.lower() in standing]
@@ -96,13 +97,19 @@ def _body_hash(body: Sequence[bytes]) -> str:
 
 
 def _relaxed_body(piece: bytes) -> bytes:
-    return _without_blanks(piece) if b"  " in piece or b"\t" in piece else piece
+    return _relaxed_card(piece) if len(piece) > _SHORT else _BLANKS.sub(b" ", piece)
 
 
-# The cards of a day come again in many editions.
+# The cards of a day come again in many editions, and so do the lines of a frame.
 @lru_cache(maxsize=4096)
-def _without_blanks(piece: bytes) -> bytes:
+def _relaxed_card(piece: bytes) -> bytes:
     return _BLANKS.sub(b" ", piece)
+
+
+@lru_cache(maxsize=64)  # most editions have the same headers
+def _named(standing: tuple[str, ...]) -> str:
+    """Return h= for the headers that stand in a message: each of SIGNED, and those that stand once more."""
+    return _folded(":".join(name for name in SIGNED for _ in range(1 + (name in standing))), ":")
 
 
 def _folded(text: str, behind: str = "") -> str:
