@@ -235,10 +235,14 @@ def test_named_format_that_is_none_lists_those_there_are() -> None:
     ids=lambda text: text[:24] + text[-9:],
 )
 def test_hostile_shapes_cost_linear_time(text: str) -> None:
-    begun = time.process_time()
-    for name in (None, *FIRST):
-        read(text.encode(), name)
-    assert time.process_time() - begun < 10  # eighteen readings; a quadratic one alone takes longer
+    def cost() -> float:
+        begun = time.process_time()
+        for name in (None, *FIRST):
+            read(text.encode(), name)
+        return time.process_time() - begun
+
+    # Eighteen readings, of which a quadratic one alone takes longer. A shared machine may count tenfold for a while.
+    assert any(cost() < 10 for _ in range(3))
 
 
 PIECES = [line for case in cases() for line in content(case).splitlines(keepends=True)]
