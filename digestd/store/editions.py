@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -26,6 +27,7 @@ FURTHEST = timedelta(days=15)
 
 MOST_KEPT = 4_096  # papers kept in memory, as they were announced; about 10 MB
 _PLACES = MappingProxyType({str(place): place for place in Place})
+_CADENCES = MappingProxyType({str(cadence): cadence for cadence in Cadence})
 
 
 class SqliteEditions:
@@ -126,38 +128,39 @@ class SqliteEditions:
     def load(self, pks: Sequence[int], token: Callable[[int, str], str]) -> dict[int, tuple[Edition, str]]:
         wanted = {"pks": json.dumps(list(pks))}
         with self._connections.read() as connection:
-            rows = connection.execute(self._sql["editions"], wanted).fetchall()
-            sections = connection.execute(self._sql["sections"], wanted).fetchall()
-            entries = connection.execute(self._sql["entries"], wanted).fetchall()
-            listed = {row["pk"]: tuple(json.loads(row["already"])) for row in rows if row["already"]}
-            known = {revision for _, _, revision, *_ in entries}.union(*listed.values())
-            papers = self._revisions(connection, known)
-        placed: dict[tuple[int, int], list[Entry]] = {}
-        for edition, profile, revision, *stood in entries:  # by place: looking up each name costs more than the rest
-            placed.setdefault((edition, profile), []).append(_entry(papers[revision], *stood))
-        parts: dict[int, list[Section]] = {}
-        for row in sections:
-            chosen = tuple(placed.get((row["edition"], row["profile"]), ()))
-            left_out = _left_out(row["below"], row["excluded"], row["alerted"], row["elsewhere"])
-            parts.setdefault(row["edition"], []).append(Section(row["name"], chosen, row["matched"], left_out))
-        return {
-            row["pk"]: (
+            cursor = connection.cursor()
+            cursor.row_factory = None  # read by place: looking up each name costs more than the rest
+            rows = cursor.execute(self._sql["editions"], wanted).fetchall()
+            sections = cursor.execute(self._sql["sections"], wanted).fetchall()
+            entries = cursor.execute(self._sql["entries"], wanted).fetchall()
+            listed = {pk: tuple(json.loads(already)) for pk, already, *_ in rows if already}
+            papers = self._revisions(connection, {row[2] for row in entries}.union(*listed.values()))
+        placed: defaultdict[tuple[int, int], list[Entry]] = defaultdict(list)
+        for edition, profile, revision, place, score, standing, queries, moved in entries:
+            placed[edition, profile].append(_entry(papers[revision], place, score, standing, queries, moved))
+        parts: defaultdict[int, list[Section]] = defaultdict(list)
+        for edition, profile, name, matched, *left_out in sections:
+            chosen = tuple(placed.get((edition, profile), ()))
+            parts[edition].append(Section(name, chosen, matched, _left_out(*left_out)))
+        loaded = {}
+        for pk, already, snapshot, letter, quiet, subscriber, email, name, timezone, *told in rows:
+            id_, issue, cadence, at, considered = told
+            loaded[pk] = (
                 Edition(
-                    id=row["id"],
-                    issue=row["issue"],
-                    cadence=Cadence(row["cadence"]),
-                    composed_at=from_ms(row["composed_at"]),
-                    reader=Reader(row["email"], row["name"], row["timezone"], token(row["subscriber"], row["email"])),
-                    sections=tuple(parts.get(row["pk"], ())),
-                    considered=row["considered"],
-                    letter=letter_of(row["letter"]) if row["letter"] else None,
-                    quiet_since=from_ms(row["quiet_since"]) if row["quiet_since"] is not None else None,
-                    already=tuple(papers[pk] for pk in listed.get(row["pk"], ())),
+                    id_,
+                    issue,
+                    _CADENCES[cadence],
+                    _moment(at),
+                    Reader(email, name, timezone, token(subscriber, email)),
+                    tuple(parts.get(pk, ())),
+                    considered,
+                    letter_of(letter) if letter else None,
+                    None if quiet is None else from_ms(quiet),
+                    tuple([papers[revision] for revision in listed[pk]]) if already else (),
                 ),
-                row["snapshot"],
+                snapshot,
             )
-            for row in rows
-        }
+        return loaded
 
     def _revisions(self, connection: sqlite3.Connection, pks: set[int]) -> dict[int, Paper]:
         """Return what papers said, by revision. A revision never changes, so those of the day are kept."""
@@ -200,11 +203,18 @@ def _queries(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
+@lru_cache(maxsize=64)  # the editions of a tick have one moment
+def _moment(ms: int) -> datetime:
+    return from_ms(ms)
+
+
 @lru_cache(maxsize=64)
 def _left_out(below: int, excluded: int, alerted: int, elsewhere: int) -> LeftOut:
     return LeftOut(below, excluded, alerted, elsewhere)
 
 
+# Most papers that a query hits are as far up for each of the readers who ask it.
+@lru_cache(maxsize=16_384)
 def _entry(paper: Paper, place: str, score: float, standing: float, queries: str, moved: str) -> Entry:
     by = tuple((word, weight) for word, weight in json.loads(moved)) if moved else ()
     return Entry(paper, _queries(queries), score, _PLACES[place], standing, by)

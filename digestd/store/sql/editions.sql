@@ -97,8 +97,8 @@ VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :
 INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
 
 -- name: editions
-SELECT pk, id, subscriber, issue, cadence, letter, composed_at, considered, already, quiet_since, snapshot, email, name,
-       timezone
+SELECT pk, already, snapshot, letter, quiet_since, subscriber, email, name, timezone, id, issue, cadence, composed_at,
+       considered
 FROM edition WHERE pk IN (SELECT value FROM json_each(:pks))
 
 -- name: sections
