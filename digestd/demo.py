@@ -13,7 +13,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
@@ -32,7 +32,8 @@ from digestd.model import OutboxState
 from digestd.resources import shipped
 from digestd.service import build
 from digestd.service.rounds import Rounds
-from digestd.store.base import Store
+from digestd.store.base import Roster, Store
+from digestd.subscribers.file import read_people
 
 MAX_BYTES = 1_000_000_000
 LISTING = ".digestd-demo"  # in the folder that messages go to: what the demo wrote there
@@ -131,19 +132,25 @@ async def _demo(files: list[Path], shelf: Shelf, now: datetime, folder: Path, st
         settings = _settings(folder, server.sockets[0].getsockname()[1])
         with closing(build.store(settings)) as store:
             rounds = Rounds(settings, store, lambda: now)
-            problems = rounds.sync_people().problems
+            people = read_people(settings.subscribers, settings)
+            store.subscribers.sync(_awake(people.roster), now)
             reports = []
             for path in files:
                 reports.append(ingest_file(store.papers, path, MAX_BYTES, now))
                 step()
-            if problems or not any(report.papers for report in reports):
+            if people.problems or not any(report.papers for report in reports):
                 refused = [f"{report.file}: {report.refused}" for report in reports if report.refused]
-                raise DigestdError("\n".join([*problems, *refused]))
+                raise DigestdError("\n".join([*people.problems, *refused]))
             rounds.publish()
             delivered = await rounds.deliver()
             placed = _placed(store)
     page = shelf.put("index.html", _page(mailbox.files, reports).encode())
     return DemoReport(tuple(reports), placed, delivered, tuple(mailbox.files), page)
+
+
+def _awake(roster: Roster) -> Roster:
+    """Return the readers without their quiet hours: a demo shows everybody's mail at any hour."""
+    return replace(roster, people=tuple(replace(person, quiet_hours=None) for person in roster.people))
 
 
 def _settings(folder: Path, port: int) -> Settings:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections import Counter
 from contextlib import closing
+from datetime import UTC, datetime
 from email.policy import default
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from support.smtp_script import SmtpScript
 from support.world import papers, reader
 
 from digestd.cli import COLLECT_AT, COMMANDS, main
+from digestd.demo import demo
 from digestd.model import OutboxState
 from digestd.store.open import SqliteStore
 
@@ -330,6 +332,11 @@ def test_demo_shows_who_got_what_and_says_what_is_wrong(tmp_path: Path) -> None:
     assert runner.invoke(main, ["demo", str(tmp_path / "none"), "--out", str(tmp_path / "out")]).exit_code == 1
     (tmp_path / "file").write_text("")
     assert runner.invoke(main, ["demo", "--out", str(tmp_path / "file")]).exit_code == 1
+
+
+@pytest.mark.parametrize("hour", range(0, 24, 3))
+def test_demo_at_any_hour_shows_everybodys_mail(tmp_path: Path, hour: int) -> None:
+    assert len(demo([SEEDS], tmp_path, datetime(2026, 12, 1, hour, tzinfo=UTC)).messages) == 4
 
 
 def test_demo_replaces_its_own_earlier_files_and_no_others(tmp_path: Path) -> None:
