@@ -85,11 +85,6 @@ class Part(NamedTuple):
     rarity: float
 
 
-def score(hits: Iterable[Part]) -> float:
-    """Return the score of the queries that hit."""
-    return total((one.weight, one.points) for one in hits)
-
-
 def rarity(hits: int, looked: int) -> float:
     """Return how much a query tells that hits `hits` of `looked` papers: from 1 (all of them) slowly up."""
     return 1 + log((looked + _IN_HAND) / (hits + _IN_HAND))
@@ -97,8 +92,12 @@ def rarity(hits: int, looked: int) -> float:
 
 def standing(hits: Iterable[Part], stored: StoredPaper) -> float:
     """Return what the papers of an edition are ordered by."""
-    rare = sum(part(one.weight, one.points * one.rarity) for one in hits)
-    return round(rare * merit(stored)) / SCALE
+    return raised(sum(part(one.weight, one.points * one.rarity) for one in hits), merit(stored))
+
+
+def raised(rare: int, merit: float) -> float:
+    """Return the standing of a paper of this merit; `rare` are the parts of its queries, rarity included, in steps."""
+    return round(rare * merit) / SCALE
 
 
 def merit(stored: StoredPaper) -> float:

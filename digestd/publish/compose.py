@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Iterable
+from dataclasses import dataclass
+from operator import attrgetter
 
 from digestd.match.learn import Moves, moved
-from digestd.match.rank import order
 from digestd.match.wanted import Wanted
 from digestd.model import Cadence, Entry, Place, Profile, StoredPaper, WeightedQuery
 from digestd.publish.news import Found
@@ -40,20 +40,20 @@ def wanted(profile: Profile, cadence: Cadence) -> Wanted:
 def select(
     found: Iterable[Found],
     profile: Profile,
-    taken: set[int],
+    taken: Container[int],
     near: Callable[[int], frozenset[int]] = lambda number: frozenset(),
     moves: Callable[[int], Moves] | None = None,
 ) -> Selection:
-    """Return a profile's papers, best first, capped, without those `taken`; adds what it places to `taken`.
+    """Return a profile's papers, best first, capped, without those `taken`.
 
     `taken` holds papers (by `pk`) that this subscriber was or is being told of already. `near` tells the near-copies
     of a paper: those of a card are folded into it, however well they match, and take no place of their own. `moves`
     tells by what its reader's leaning moves a paper; where nothing was learned, there is none.
     """
-    fresh = (one for one in found if one.stored.pk not in taken)
+    ranked = [one for one in found if one.stored.pk not in taken]
     if moves is not None:
-        fresh = (_moved(one, moves(one.stored.pk)) for one in fresh)
-    ranked = sorted(fresh, key=_order)
+        ranked = [_moved(one, moves(one.stored.pk)) for one in ranked]
+    ranked.sort(key=attrgetter("order"))
     cards: dict[int, list[Found]] = {}
     titles: list[Found] = []
     for one in ranked:
@@ -65,23 +65,21 @@ def select(
             cards[one.stored.pk] = [one]
         elif len(titles) < MAX_TITLES:
             titles.append(one)
-    entries = [
-        _entry(one, Place.FOLDED if number else Place.CARD)
-        for group in cards.values()
-        for number, one in enumerate(group)
-    ]
-    entries += [_entry(one, Place.TITLE) for one in titles]
-    taken.update(stored.pk for stored, _ in entries)
+    entries: list[tuple[StoredPaper, Entry]] = []
+    for card, *folded in cards.values():
+        entries.append((card.stored, card.entry))
+        entries += [_at(Place.FOLDED, one) for one in folded]
+    entries += [_at(Place.TITLE, one) for one in titles]
     return Selection(tuple(entries), len(ranked))
 
 
 def _moved(one: Found, by: Moves) -> Found:
-    return replace(one, standing=moved(one.standing, by), moved=by) if by else one
+    if not by:
+        return one
+    entry = one.entry
+    return Found.by(one.stored, entry.queries, entry.score, moved(entry.standing, by), by)
 
 
-def _entry(one: Found, place: Place) -> tuple[StoredPaper, Entry]:
-    return one.stored, Entry(one.stored.paper, one.match.queries, one.match.score, place, one.standing, one.moved)
-
-
-def _order(one: Found) -> tuple[float, int, str, str]:
-    return order(one.stored.paper, one.standing)
+def _at(place: Place, one: Found) -> tuple[StoredPaper, Entry]:
+    entry = one.entry
+    return one.stored, Entry(entry.paper, entry.queries, entry.score, place, entry.standing, entry.moved)

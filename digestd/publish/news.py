@@ -1,7 +1,7 @@
 """The papers of one publishing, and what each profile finds among them. Pure.
 
-Every distinct query is read and looked for once, however many profiles ask for it; a profile's papers are then put
-together from the places where its queries hit, and equal profiles get the same answer. Papers are taken from the
+Every distinct query is read, looked for and weighed once, however many profiles ask for it; a profile's papers are
+then put together from what its queries hit, and equal profiles get the same answer. Papers are taken from the
 newest backwards, a stretch at a time, only as far as a profile asks.
 """
 
@@ -12,6 +12,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
 from digestd.match import rank
 from digestd.match.document import Document, analyse
@@ -20,20 +22,45 @@ from digestd.match.learn import Moves, Term, moves
 from digestd.match.query import parse_query
 from digestd.match.wanted import Wanted
 from digestd.match.window import Hits, Window
-from digestd.model import LeftOut, Match, StoredPaper
+from digestd.model import Entry, LeftOut, Place, StoredPaper
 
 MAX_ANSWERS = 4_096  # distinct profiles whose papers are kept: shared ones come back within a batch or two
 MAX_QUERIES = 200_000  # distinct queries whose places are kept; a day's take some hundred bytes each
+MAX_READY = 100_000  # hits that are kept ready for the next profile with the query; some 50 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A paper that a profile hit, where it stands among the others (see `rank.standing`), and what moved it there."""
+    """A paper that a profile hit, as it stands in an edition as a card, and what it is ordered by (`rank.order`)."""
 
     stored: StoredPaper
-    match: Match
-    standing: float
-    moved: Moves = ()
+    entry: Entry
+    order: tuple[float, int, str, str]
+
+    @classmethod
+    def by(
+        cls, stored: StoredPaper, queries: tuple[str, ...], score: float, standing: float, moved: Moves = ()
+    ) -> Found:
+        """Return a paper as found by these queries, the heaviest first."""
+        paper = stored.paper
+        entry = Entry(paper, queries, score, Place.CARD, standing, moved)
+        return cls(stored, entry, rank.order(paper, standing))
+
+
+class _Hit(NamedTuple):
+    """What one query makes of a paper: how it alone finds it, its parts in steps (`rank.part`), and the merit."""
+
+    found: Found
+    score: int
+    rare: int
+    merit: float
+
+
+class _Answer(NamedTuple):
+    """A query's canonical text, and what it hits, in order of arrival."""
+
+    canonical: str
+    hits: tuple[_Hit, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +110,9 @@ class News:
         self._threshold = near
         self._near: dict[int, frozenset[int]] | None = None
         self._stretches: list[_Stretch] = []  # the newest first
-        self._answer = lru_cache(maxsize=MAX_ANSWERS)(self._findings)
+        self._found = lru_cache(maxsize=MAX_ANSWERS)(self._findings)
+        self._answers: dict[tuple[str, float, int], _Answer] = {}
+        self._ready = 0  # hits of the answers
 
     @cached_property
     def first(self) -> int:
@@ -92,7 +121,7 @@ class News:
 
     def count(self, after: int) -> int:
         """Return how many papers arrived after `after`."""
-        return sum(len(stretch.papers) - begin for stretch, begin in self._after(after))
+        return _looked(self._after(after))
 
     def near(self, number: int) -> frozenset[int]:
         """Return the near-copies of a paper among those that somebody has looked at."""
@@ -116,7 +145,7 @@ class News:
 
     def findings(self, wanted: Wanted, after: int) -> Findings:
         """Return what a profile finds among the papers that arrived after `after`. Raises QueryError."""
-        return self._answer(wanted, after)
+        return self._found(wanted, after)
 
     def _after(self, after: int) -> list[tuple[_Stretch, int]]:
         """Return the stretches that reach beyond `after`, oldest first, each with where to begin in it."""
@@ -128,42 +157,75 @@ class News:
         return [(stretch, begin) for stretch, begin in beyond if begin < len(stretch.papers)]
 
     def _findings(self, wanted: Wanted, after: int) -> Findings:
+        stretches = self._after(after)
+        if not stretches:
+            return Findings()
+        asked: dict[str, tuple[str, tuple[_Hit, ...]]] = {}
+        by_paper: dict[int, list[_Hit]] = {}
+        for one in sorted(wanted.queries, key=attrgetter("weight"), reverse=True):
+            canonical, hits = self._asked(one.query, one.weight, after)
+            if canonical in asked:  # two spellings of one query would count twice; the heavier one speaks for both
+                continue
+            asked[canonical] = one.query, hits
+            for hit in hits:
+                by_paper.setdefault(hit.found.stored.pk, []).append(hit)
+        excluded = {
+            stretch.papers[place].pk
+            for text in wanted.exclude
+            for stretch, begin in stretches
+            for place, _ in stretch.asked(text, begin)[1]
+        }
         found: list[Found] = []
         below: list[int] = []
         taken_out: list[int] = []
+        for number in sorted(by_paper):
+            if number in excluded:
+                taken_out.append(number)
+                continue
+            whole = _together(by_paper[number])
+            if whole.entry.score >= wanted.min_score:
+                found.append(whole)
+            else:
+                below.append(number)
+        counts = tuple((query, len(places)) for query, places in asked.values())
+        return Findings(tuple(found), _looked(stretches), counts, tuple(below), tuple(taken_out))
+
+    def _asked(self, text: str, weight: float, after: int) -> _Answer:
+        known = self._answers.get((text, weight, after))
+        if known is None:
+            known = self._weighed(text, weight, after)
+            self._ready += len(known.hits)
+            if self._ready > MAX_READY or len(self._answers) >= MAX_QUERIES:
+                self._answers.clear()
+                self._ready = len(known.hits)
+            self._answers[text, weight, after] = known
+        return known
+
+    def _weighed(self, text: str, weight: float, after: int) -> _Answer:
         stretches = self._after(after)
-        looked = sum(len(stretch.papers) - begin for stretch, begin in stretches)
-        asked = sorted(wanted.queries, key=lambda query: -query.weight)
-        answers = [[stretch.asked(one.query, begin) for stretch, begin in stretches] for one in asked]
-        hits: dict[str, int] = {}
-        heaviest: dict[str, int] = {}
-        for number, answer in enumerate(answers):
-            for canonical, _ in answer[:1]:
-                # Two spellings of one query would count twice; the heavier one speaks for both.
-                if heaviest.setdefault(canonical, number) == number:
-                    hits[asked[number].query] = sum(len(places) for _, places in answer)
-        for at, (stretch, begin) in enumerate(stretches):
-            excluded = {place for text in wanted.exclude for place, _ in stretch.asked(text, begin)[1]}
-            parts: dict[int, list[rank.Part]] = {}
-            hit: set[int] = set()
-            for number in heaviest.values():
-                one = asked[number]
-                rarity = rank.rarity(hits[one.query], looked)
-                for place, worth in answers[number][at][1]:
-                    if place not in excluded:
-                        parts.setdefault(place, []).append(rank.Part(one.query, one.weight, worth, rarity))
-                    else:
-                        hit.add(place)
-            taken_out += (stretch.papers[place].pk for place in sorted(hit))
-            for place in sorted(parts):
-                score = rank.score(parts[place])
-                if score >= wanted.min_score:
-                    stored = stretch.papers[place]
-                    match = Match(tuple(part.query for part in parts[place]), score)
-                    found.append(Found(stored, match, rank.standing(parts[place], stored)))
-                else:
-                    below.append(stretch.papers[place].pk)
-        return Findings(tuple(found), looked, tuple(hits.items()), tuple(below), tuple(taken_out))
+        answers = [stretch.asked(text, begin) for stretch, begin in stretches]
+        rarity = rank.rarity(sum(len(places) for _, places in answers), _looked(stretches))
+        hits = []
+        for (stretch, _), (_, places) in zip(stretches, answers, strict=True):
+            for place, worth in places:
+                score, rare, merit = rank.part(weight, worth), rank.part(weight, worth * rarity), stretch.merits[place]
+                alone = Found.by(stretch.papers[place], (text,), score / rank.SCALE, rank.raised(rare, merit))
+                hits.append(_Hit(alone, score, rare, merit))
+        return _Answer(answers[0][0], tuple(hits))
+
+
+def _looked(stretches: Sequence[tuple[_Stretch, int]]) -> int:
+    return sum(len(stretch.papers) - begin for stretch, begin in stretches)
+
+
+def _together(hits: Sequence[_Hit]) -> Found:
+    """Return a paper as found by all queries that hit it, the heaviest first."""
+    found, _, _, merit = hits[0]
+    if len(hits) == 1:
+        return found
+    queries = tuple(hit.found.entry.queries[0] for hit in hits)
+    score = sum(hit.score for hit in hits) / rank.SCALE
+    return Found.by(found.stored, queries, score, rank.raised(sum(hit.rare for hit in hits), merit))
 
 
 class _Stretch:
@@ -172,6 +234,7 @@ class _Stretch:
     def __init__(self, papers: Sequence[StoredPaper]) -> None:
         self.papers = papers
         self.documents = tuple(analyse(stored.paper) for stored in papers)
+        self.merits = tuple(map(rank.merit, papers))
         self._window = Window(self.documents)
         self._known: dict[str, tuple[str, Hits]] = {}
 

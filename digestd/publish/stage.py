@@ -267,7 +267,7 @@ def _composed(
         left_out = findings.left_out(told, alerted) if is_digest else LeftOut()
         already |= alerted
         moves = partial(news.moves, terms) if terms and profile.learning else None
-        chosen = select(findings.found, profile, set(told), news.near, moves)
+        chosen = select(findings.found, profile, told, news.near, moves)
         told.update((paper.pk, Announced(paper.revision, issue.cadence, one.due.pk)) for paper, _ in chosen.entries)
         if chosen.entries or (is_digest and profile.send_empty):
             sections.append(

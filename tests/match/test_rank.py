@@ -103,7 +103,6 @@ def test_standing_is_the_sum_of_rare_parts_times_merit_in_any_order() -> None:
     expected = (round(1 / 3 * 1.5 * 10_000) + round(2.5 * 2 / 7 * 10_000) + round(0.1 * 0.7 * 3 * 10_000)) * 1.1
     assert rank.standing(hits, _stored(votes=9)) == round(expected) / 10_000
     assert rank.standing(hits[::-1], _stored(votes=9)) == rank.standing(hits, _stored(votes=9))
-    assert rank.score(hits) == rank.total([(1.0, 1 / 3), (2.5, 2 / 7), (0.1, 0.7)])
 
 
 def test_part_of_the_smallest_weight_is_one_step() -> None:

@@ -11,7 +11,7 @@ from support.match_values import wanted
 from digestd.errors import QueryError
 from digestd.match import rank
 from digestd.match.query import parse_query
-from digestd.model import Match, Paper, StoredPaper, WeightedQuery
+from digestd.model import Paper, StoredPaper, WeightedQuery
 from digestd.publish import news as room
 from digestd.publish.news import Findings, News
 
@@ -57,15 +57,16 @@ def test_news_reads_only_as_far_back_as_somebody_looks() -> None:
 def test_news_tells_how_many_papers_each_query_hits_beyond_the_horizon() -> None:
     news = Shelf(*TITLES).news()
     news.findings(wanted("agent"), 3)
-    found = news.findings(wanted("agent", WeightedQuery("robot", 2.0), "(agent)", "zebra", exclude=("survey",)), 1)
+    asked = ("agent", WeightedQuery("robot", 2.0), "(agent)", "zebra", WeightedQuery("robot", 0.5))
+    found = news.findings(wanted(*asked, exclude=("survey",)), 1)
     assert (found.looked, found.hits) == (5, (("robot", 2), ("agent", 3), ("zebra", 0)))
-    assert [one.match for one in found.found] == [
-        Match(("robot",), 4.0),
-        Match(("robot", "agent"), 6.0),
-        Match(("agent",), 2.0),
+    assert [(one.entry.queries, one.entry.score) for one in found.found] == [
+        (("robot",), 4.0),
+        (("robot", "agent"), 6.0),
+        (("agent",), 2.0),
     ]
     rare = rank.rarity(2, 5), rank.rarity(3, 5)
-    assert found.found[1].standing == pytest.approx(4 * rare[0] + 2 * rare[1], abs=1e-4)
+    assert found.found[1].entry.standing == pytest.approx(4 * rare[0] + 2 * rare[1], abs=1e-4)
 
 
 def test_news_keeps_to_min_score() -> None:
@@ -89,6 +90,15 @@ def test_news_forgets_queries_past_its_bound(monkeypatch: pytest.MonkeyPatch) ->
     for query in ("agent", "robot", "survey", "agent"):
         assert news.findings(wanted(query), 0).looked == 6
     assert numbers(news.findings(wanted("agent", "robot"), 1)) == [2, 3, 4, 6]
+
+
+def test_news_forgets_what_it_weighed_past_its_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "MAX_READY", 5)
+    news = Shelf(*TITLES).news()
+    for query in ("agent", "robot", "agent"):  # four hits, two, four
+        assert numbers(news.findings(wanted(query), 0)) == ([1, 3, 4, 6] if query == "agent" else [2, 3])
+        assert news._ready <= 5
+    assert numbers(news.findings(wanted("agent", "robot"), 0)) == [1, 2, 3, 4, 6]
 
 
 def test_news_without_papers_is_empty() -> None:
