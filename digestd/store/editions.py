@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from digestd.errors import NotFound
 from digestd.letters import Letter, LetterKind
@@ -26,6 +27,7 @@ FURTHEST = timedelta(days=15)
 
 
 MOST_KEPT = 4_096  # papers kept in memory, as they were announced; about 10 MB
+_PERSON = 5  # columns of a person, before those of a profile
 _PLACES = MappingProxyType({str(place): place for place in Place})
 _CADENCES = MappingProxyType({str(cadence): cadence for cadence in Cadence})
 
@@ -48,8 +50,11 @@ class SqliteEditions:
     def due(self, now: datetime, newest: int, limit: int) -> list[DueSubscriber]:
         bounds = {"now": to_ms(now), "newest": newest, "limit": limit}
         with self._connections.read() as connection:
-            rows = connection.execute(self._sql["due_subscribers"], bounds).fetchall()
-            return [self._subscriber(connection, row, bounds) for row in rows]
+            rows = connection.execute(self._sql["due"], bounds).fetchall()
+        people: dict[tuple[Any, ...], list[DueProfile]] = {}
+        for row in rows:
+            people.setdefault(row[:_PERSON], []).append(_due(*row[_PERSON:]))
+        return [_person(profiles, *person) for person, profiles in people.items()]
 
     def next_due(self, after: datetime) -> datetime | None:
         with self._connections.read() as connection:
@@ -88,17 +93,17 @@ class SqliteEditions:
             row = connection.execute(self._sql["subscriber"], {"pk": subscriber}).fetchone()
             if row is None:
                 raise NotFound(f"no subscriber of number {subscriber}")
-            return self._subscriber(connection, row, None)
+            return _person(
+                [_due(*one) for one in connection.execute(self._sql["progress"], {"subscriber": subscriber})], *row
+            )
 
     def announced(self, subscribers: Sequence[int], after: int) -> dict[int, dict[int, Announced]]:
+        told: dict[int, dict[int, Announced]] = {subscriber: {} for subscriber in subscribers}
         with self._connections.read() as connection:
-            return {
-                subscriber: {
-                    row["paper"]: Announced(row["revision"], Cadence(row["cadence"]), row["profile"])
-                    for row in connection.execute(self._sql["announced"], {"subscriber": subscriber, "after": after})
-                }
-                for subscriber in subscribers
-            }
+            asked = {"subscribers": json.dumps(list(told)), "after": after}
+            for subscriber, paper, revision, cadence, profile in connection.execute(self._sql["announced"], asked):
+                told[subscriber][paper] = Announced(revision, Cadence(cadence), profile)
+        return told
 
     def revisions(self, pks: Sequence[int]) -> tuple[Paper, ...]:
         with self._connections.read() as connection:
@@ -182,20 +187,25 @@ class SqliteEditions:
             revision = connection.execute(self._sql["revisions"], {"pks": f"[{row['revision']}]"}).fetchone()
         return row["edition"], _entry(stored(revision).paper, *row[2:])
 
-    def _subscriber(
-        self, connection: sqlite3.Connection, person: sqlite3.Row, due: dict[str, int] | None
-    ) -> DueSubscriber:
-        """Return a subscriber with the profiles that are due within these bounds, or with all."""
-        profiles = []
-        for row in connection.execute(self._sql["progress"], {"subscriber": person["pk"]}):
-            cadence, horizon = Cadence(row["cadence"]), row["horizon"]
-            if due is not None and not _is_due(row, due):
-                continue
-            profile = profile_of(row["name"], row["content"])
-            due_at = from_ms(row["due_at"]) if row["due_at"] is not None else None
-            profiles.append(DueProfile(row["pk"], row["spec"], profile, cadence, row["issue"], horizon, due_at))
-        quiet = QuietHours.read(person["quiet_hours"])
-        return DueSubscriber(person["pk"], person["email"], person["name"], person["timezone"], tuple(profiles), quiet)
+
+def _person(
+    profiles: Sequence[DueProfile], pk: int, email: str, name: str, timezone: str, quiet_hours: str
+) -> DueSubscriber:
+    return DueSubscriber(pk, email, name, timezone, tuple(profiles), QuietHours.read(quiet_hours))
+
+
+def _due(
+    pk: int,
+    name: str,
+    spec: int,
+    content: str,
+    cadence: str,
+    issue: str | None,
+    horizon: int | None,
+    due_at: int | None,
+) -> DueProfile:
+    moment = from_ms(due_at) if due_at is not None else None
+    return DueProfile(pk, spec, profile_of(name, content), Cadence(cadence), issue, horizon, moment)
 
 
 @lru_cache(maxsize=16_384)
@@ -238,10 +248,3 @@ def letter_of(content: str) -> Letter:
         found=tuple(read["found"]),
         over=tuple(read["over"]),
     )
-
-
-def _is_due(progress: sqlite3.Row, bounds: dict[str, int]) -> bool:
-    """Return whether a cadence's hour has come, or, where it waits for papers, new ones have."""
-    if progress["due_at"] is None:
-        return progress["horizon"] is None or progress["horizon"] < bounds["newest"]
-    return bool(progress["due_at"] <= bounds["now"])

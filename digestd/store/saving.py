@@ -14,7 +14,7 @@ from functools import lru_cache
 from digestd.store.base import Composed, Saved
 from digestd.store.sqlite import to_ms
 
-Values = dict[str, object]
+Row = tuple[object, ...]
 
 # json.dumps builds an encoder for each call that asks for anything but its defaults.
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
@@ -56,87 +56,81 @@ class Saving:
         first = self._connection.execute(self._sql["newest_edition"]).fetchone()[0] + 1
         chosen = list(enumerate((one for one in composed if one.edition_id is not None), first))
         entries = [entry for pk, one in chosen for entry in _entries(pk, one)]
+        sections = [section for pk, one in chosen for section in _sections(pk, one)]
         try:
             self._connection.executemany(self._sql["insert_edition"], [self._edition(pk, one) for pk, one in chosen])
-            self._connection.executemany(
-                self._sql["insert_section"], [section for pk, one in chosen for section in _sections(pk, one)]
-            )
+            self._connection.executemany(self._sql["insert_section"], sections)
             self._connection.executemany(self._sql["insert_entry"], entries)
-            self._connection.executemany(
-                self._sql["insert_outbox"], [{"edition": pk, "now": self._now} for pk, _ in chosen]
-            )
+            self._connection.execute(self._sql["insert_outbox"], {"first": first})
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
                 return None
             raise
         return Saved(len(composed), len(chosen), len(entries))
 
-    def _edition(self, pk: int, one: Composed) -> Values:
+    def _edition(self, pk: int, one: Composed) -> Row:
         person = one.subscriber
-        return {
-            "pk": pk,
-            "id": one.edition_id,
-            "subscriber": person.pk,
-            "issue": one.issue,
-            "cadence": one.cadence,
-            "now": self._now,
-            "considered": one.considered,
-            "already": _encoded(one.already) if one.already else None,
-            "quiet_since": to_ms(one.quiet_since) if one.quiet_since else None,
-            "snapshot": self._snapshot,
-            "email": person.email,
-            "name": person.name,
-            "timezone": person.timezone,
-        }
+        already = _encoded(one.already) if one.already else None
+        quiet_since = to_ms(one.quiet_since) if one.quiet_since else None
+        return (
+            pk,
+            one.edition_id,
+            person.pk,
+            one.issue,
+            one.cadence,
+            self._now,
+            one.considered,
+            already,
+            quiet_since,
+            self._snapshot,
+            person.email,
+            person.name,
+            person.timezone,
+        )
 
 
-def _steps(one: Composed) -> Iterator[Values]:
+def _steps(one: Composed) -> Iterator[Row]:
     """Yield steps of progress; each is made only from the issue and the profile with which it was read."""
     read = {due.pk: due.spec for due in one.subscriber.profiles}
     for step in one.advances:
-        yield {
-            "profile": step.profile,
-            "cadence": step.cadence,
-            "spec": read.get(step.profile),
-            "was": step.was,
-            "issue": step.issue,
-            "horizon": step.horizon,
-            "due_at": to_ms(step.due_at) if step.due_at else None,
-        }
+        due_at = to_ms(step.due_at) if step.due_at else None
+        yield step.issue, step.horizon, due_at, step.profile, step.cadence, step.was, read.get(step.profile)
 
 
-def _sections(edition: int, one: Composed) -> Iterator[Values]:
+def _sections(edition: int, one: Composed) -> Iterator[Row]:
     for position, section in enumerate(one.sections):
-        yield {
-            "profile": section.due.pk,
-            "issue": one.issue,
-            "edition": edition,
-            "position": position,
-            "name": section.due.profile.name,
-            "spec": section.due.spec,
-            "matched": section.matched,
-            "looked": section.looked,
-            "hits": _encoded(dict(section.hits)),
-            "below": section.left_out.below,
-            "excluded": section.left_out.excluded,
-            "alerted": section.left_out.alerted,
-            "elsewhere": section.left_out.elsewhere,
-        }
+        due, left = section.due, section.left_out
+        yield (
+            due.pk,
+            one.issue,
+            edition,
+            position,
+            due.profile.name,
+            due.spec,
+            section.matched,
+            section.looked,
+            _encoded(dict(section.hits)),
+            left.below,
+            left.excluded,
+            left.alerted,
+            left.elsewhere,
+        )
 
 
-def _entries(edition: int, one: Composed) -> Iterator[Values]:
+def _entries(edition: int, one: Composed) -> Iterator[Row]:
+    subscriber = one.subscriber.pk
     placed = ((section.due.pk, paper, entry) for section in one.sections for paper, entry in section.entries)
     for position, (profile, paper, entry) in enumerate(placed):
-        yield {
-            "subscriber": one.subscriber.pk,
-            "paper": paper.pk,
-            "edition": edition,
-            "profile": profile,
-            "position": position,
-            "revision": paper.revision,
-            "place": entry.place,
-            "score": entry.score,
-            "standing": entry.standing,
-            "queries": _queries(entry.queries),
-            "moved": _encoded(entry.moved) if entry.moved else "",
-        }
+        yield (
+            subscriber,
+            paper.pk,
+            edition,
+            profile,
+            position,
+            paper.revision,
+            entry.place,
+            entry.score,
+            entry.standing,
+            _queries(entry.queries),
+            _encoded(entry.moved) if entry.moved else "",
+        )

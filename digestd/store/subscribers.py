@@ -56,18 +56,26 @@ def profile_of(name: str, spec: str) -> Profile:
     content = json.loads(spec)
     return Profile(
         name=name,
-        queries=tuple(WeightedQuery(query, weight) for query, weight in content["queries"]),
+        queries=tuple([_weighted(query, weight) for query, weight in content["queries"]]),
         exclude=tuple(content["exclude"]),
         alert=tuple(content["alert"]),
         cadence=Cadence(content["cadence"]),
         at=time.fromisoformat(content["at"]),
-        days=tuple(Weekday(day) for day in content["days"]),
+        days=_days(tuple(content["days"])),
         timezone=content["timezone"],
         max_papers=content["max_papers"],
         min_score=content["min_score"],
         send_empty=content["send_empty"],
         learning=content.get("learning", True),
     )
+
+
+_weighted = lru_cache(maxsize=16_384)(WeightedQuery)  # of many people, and so of many contents
+
+
+@lru_cache(maxsize=256)
+def _days(names: tuple[str, ...]) -> tuple[Weekday, ...]:
+    return tuple(map(Weekday, names))
 
 
 def cadences(profile: Profile) -> tuple[Cadence, ...]:

@@ -193,8 +193,8 @@ def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> Non
         ("outbox", "write_ledgers", "INTEGER PRIMARY KEY"),
         ("outbox", "release", "outbox_claimed"),
         ("outbox", "row", "sqlite_autoindex_edition_1"),
-        ("editions", "due_subscribers", "progress_due_at"),
-        ("editions", "due_subscribers", "progress_horizon"),
+        ("editions", "due", "progress_due_at"),
+        ("editions", "due", "progress_horizon"),
         ("papers", "first_since", "paper_ingested_at"),
     ],
 )
@@ -207,7 +207,7 @@ def test_sql_what_runs_at_every_tick_goes_by_its_index(tmp_path: Path, noun: str
     plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
     connection.close()
     assert any(index in str(row) for row in plan), plan
-    inner = {"(subquery-1)", "(subquery-3)", "due"}  # of due_subscribers and unwanted: what is already bounded
+    inner = {"(subquery-1)", "(subquery-3)", "(subquery-4)", "due"}  # of due and unwanted: what is already bounded
     whole = [row[3] for row in plan if row[3].startswith("SCAN") and "INDEX" not in row[3]]
     assert {text.split()[1] for text in whole} <= inner | {"json_each", "b", "o", "CONSTANT"}, plan
 

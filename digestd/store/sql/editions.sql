@@ -2,25 +2,33 @@
 SELECT value FROM secret WHERE name = 'signing key'
 
 -- Each arm walks its index from the oldest and stops at the limit: among a million due, a batch reads a batch.
--- name: due_subscribers
-SELECT s.pk, s.email, s.name, s.timezone, s.quiet_hours
+-- name: due
+SELECT s.pk, s.email, s.name, s.timezone, s.quiet_hours,
+       p.pk, p.name, p.spec, c.content, g.cadence, g.issue, g.horizon, g.due_at
 FROM (
-    SELECT * FROM (
-        SELECT p.subscriber, g.due_at FROM progress AS g
-        CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
-        CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
-        WHERE g.wanted = 1 AND g.due_at <= :now ORDER BY g.due_at LIMIT :limit
+    SELECT subscriber, min(due_at) AS since FROM (
+        SELECT * FROM (
+            SELECT p.subscriber, g.due_at FROM progress AS g
+            CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
+            CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
+            WHERE g.wanted = 1 AND g.due_at <= :now ORDER BY g.due_at LIMIT :limit
+        )
+        UNION ALL
+        SELECT * FROM (
+            SELECT p.subscriber, 0 FROM progress AS g
+            CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
+            CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
+            WHERE g.wanted = 1 AND g.due_at IS NULL AND coalesce(g.horizon, -1) < :newest LIMIT :limit
+        )
     )
-    UNION ALL
-    SELECT * FROM (
-        SELECT p.subscriber, 0 FROM progress AS g
-        CROSS JOIN profile AS p ON p.pk = g.profile AND p.active = 1
-        CROSS JOIN subscriber AS s ON s.pk = p.subscriber AND s.state = 'active'
-        WHERE g.wanted = 1 AND g.due_at IS NULL AND coalesce(g.horizon, -1) < :newest LIMIT :limit
-    )
+    GROUP BY subscriber ORDER BY since, subscriber LIMIT :limit
 ) AS due
-JOIN subscriber AS s ON s.pk = due.subscriber
-GROUP BY s.pk ORDER BY min(due.due_at), s.pk LIMIT :limit
+CROSS JOIN subscriber AS s ON s.pk = due.subscriber
+CROSS JOIN profile AS p ON p.subscriber = s.pk AND p.active = 1
+CROSS JOIN spec AS c ON c.pk = p.spec
+CROSS JOIN progress AS g ON g.profile = p.pk
+WHERE g.due_at <= :now OR (g.due_at IS NULL AND coalesce(g.horizon, -1) < :newest)
+ORDER BY due.since, s.pk, p.position, p.pk, g.cadence
 
 -- name: subscriber
 SELECT pk, email, name, timezone, quiet_hours FROM subscriber WHERE pk = :pk
@@ -58,9 +66,10 @@ WHERE p.subscriber = :subscriber AND p.active = 1
 ORDER BY p.position, p.pk, g.cadence
 
 -- name: announced
-SELECT coalesce(p.same_as, p.pk) AS paper, a.revision, e.cadence, a.profile
+SELECT a.subscriber, coalesce(p.same_as, p.pk), a.revision, e.cadence, a.profile
 FROM edition_paper AS a JOIN edition AS e ON e.pk = a.edition JOIN paper AS p ON p.pk = a.paper
-WHERE a.subscriber = :subscriber AND a.paper > :after ORDER BY a.paper
+WHERE a.subscriber IN (SELECT value FROM json_each(:subscribers)) AND a.paper > :after
+ORDER BY a.subscriber, a.paper
 
 -- name: keep_snapshot
 INSERT INTO snapshot (sha256, content) VALUES (:sha256, :content) ON CONFLICT (sha256) DO NOTHING
@@ -68,16 +77,16 @@ INSERT INTO snapshot (sha256, content) VALUES (:sha256, :content) ON CONFLICT (s
 -- name: snapshot
 SELECT content FROM snapshot WHERE sha256 = :sha256
 
+-- Many at a time, so by place: see `store.saving` for the order.
 -- name: advance
-UPDATE progress SET issue = :issue, horizon = :horizon, due_at = :due_at
-WHERE profile = :profile AND cadence = :cadence AND issue IS :was
-AND EXISTS (SELECT 1 FROM profile WHERE pk = :profile AND spec = :spec AND active = 1)
+UPDATE progress SET issue = ?, horizon = ?, due_at = ?
+WHERE profile = ? AND cadence = ? AND issue IS ?
+AND EXISTS (SELECT 1 FROM profile WHERE pk = progress.profile AND spec = ? AND active = 1)
 
 -- name: insert_edition
 INSERT INTO edition (pk, id, subscriber, issue, cadence, composed_at, considered, already, quiet_since, snapshot,
                      email, name, timezone)
-VALUES (:pk, :id, :subscriber, :issue, :cadence, :now, :considered, :already, :quiet_since, :snapshot,
-        :email, :name, :timezone)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: newest_edition
 SELECT coalesce(max(pk), 0) FROM edition
@@ -85,16 +94,16 @@ SELECT coalesce(max(pk), 0) FROM edition
 -- name: insert_section
 INSERT INTO edition_profile (profile, issue, edition, position, name, spec, matched, looked, hits,
                              below, excluded, alerted, elsewhere)
-VALUES (:profile, :issue, :edition, :position, :name, :spec, :matched, :looked, :hits,
-        :below, :excluded, :alerted, :elsewhere)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_entry
 INSERT INTO edition_paper
     (subscriber, paper, edition, profile, position, revision, place, score, standing, queries, moved)
-VALUES (:subscriber, :paper, :edition, :profile, :position, :revision, :place, :score, :standing, :queries, :moved)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: insert_outbox
-INSERT INTO outbox (edition, state, not_before, changed_at) VALUES (:edition, 'ready', :now, :now)
+INSERT INTO outbox (edition, state, not_before, changed_at)
+SELECT pk, 'ready', composed_at, composed_at FROM edition WHERE pk >= :first
 
 -- name: editions
 SELECT pk, already, snapshot, letter, quiet_since, subscriber, email, name, timezone, id, issue, cadence, composed_at,
