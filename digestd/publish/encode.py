@@ -80,18 +80,24 @@ def _without_leading_dot(line: bytes) -> bytes:
         end = LONGEST_LINE - 1
         while end > 1 and (rest[end : end + 1] == b"." or b"=" in rest[end - 2 : end]):
             end -= 1
-        end = end if end > 1 else LONGEST_LINE - 3  # a line of dots
-        broken.append(rest[:end])
-        rest = rest[end:]
+        if end > 1:
+            broken.append(rest[:end])
+            rest = rest[end:]
+        else:  # a line of dots
+            broken.append(rest[: LONGEST_LINE - 3])
+            rest = b"=2E" + rest[LONGEST_LINE - 2 :]
     return b"=\n".join([*broken, rest])
 
 
 def _closed(part: bytes) -> bytes:
     """Return encoded text whose last line is open, with a soft break behind it."""
-    if len(part) - part.rfind(b"\n") <= LONGEST_LINE:
+    begin = part.rfind(b"\n") + 1
+    if len(part) - begin < LONGEST_LINE:
         return part + _SOFT_BREAK
     at = len(part) - 1
     # An octet's three characters stay together, and no line begins with a dot.
-    while b"=" in part[at - 2 : at] or part.startswith(b".", at):
+    while at > begin and (b"=" in part[max(begin, at - 2) : at] or part.startswith(b".", at)):
         at -= 1
-    return part[:at] + _SOFT_BREAK + part[at:] + _SOFT_BREAK
+    if at > begin:
+        return part[:at] + _SOFT_BREAK + part[at:] + _SOFT_BREAK
+    return part[:-1] + _SOFT_BREAK + b"=2E" + _SOFT_BREAK  # a line of dots

@@ -15,15 +15,18 @@ from email.message import EmailMessage
 from email.policy import default
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import example, given
 from hypothesis import strategies as st
 from support.editions import READER, ROOT, SENDER, edition, entry, paper, section, snapshot
 from support.hostile import HOSTILE
 
 from digestd.errors import AddressRefused, ConfigError
+from digestd.letters import Letter, LetterKind
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Sender
+from digestd.model import Cadence, Edition, Place, Sender
 from digestd.publish.addresses import ascii_address
+from digestd.publish.dkim import Signer
 from digestd.publish.encode import Piece
 from digestd.publish.headers import mailbox, unstructured
 from digestd.publish.message import build_message
@@ -52,6 +55,9 @@ HEADERS = [
 ]
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"])).map(clean)
+# Where a line may begin with one: alone, behind a line's end, in a fold, at the place of a soft break.
+DOTTED = st.lists(st.sampled_from([".", ". ", "a", "é", "=", "\n", "x" * 74, "." * 80])).map("".join)
+SIGNER = Signer("example.org", "s", Ed25519PrivateKey.generate())
 
 
 def built(of: Edition | None = None, sender: Sender = SENDER, rendered: Rendered | None = None) -> bytes:
@@ -93,6 +99,8 @@ def assert_sound(message: bytes) -> None:
     assert max(map(len, head.split(b"\r\n"))) <= 998
     assert max(map(len, body.split(b"\r\n"))) <= 76
     assert message.endswith(b"--\r\n")
+    assert not message.startswith(b".")
+    assert b"\n." not in message
 
 
 def test_message_headers_stand_there_once_each_and_no_other() -> None:
@@ -153,6 +161,26 @@ def test_message_any_text_arrives_as_it_was(text: str, html: str) -> None:
     assert part_text(message, 0) == text
     assert part_text(message, 1) == html
     assert_sound(message)
+
+
+@given(st.lists(DOTTED, min_size=6, max_size=6), st.sampled_from([*Cadence, *LetterKind]))
+@example(["."] * 6, Cadence.IMMEDIATE)
+@example(["." * 200] * 6, LetterKind.MISTAKE)
+def test_message_of_any_texts_has_nothing_that_a_courier_would_double(
+    texts: list[str], kind: Cadence | LetterKind
+) -> None:
+    title, query, profile, author, from_name, name = texts
+    of = edition(
+        section(entry(paper(1, title=title, abstract=title, authors=(author,), source=author), query), profile=profile),
+        section(entry(paper(2, title=query), title, place=Place.TITLE), profile=title, matched=3),
+        cadence=kind if isinstance(kind, Cadence) else Cadence.DAILY,
+        reader=replace(READER, name=name),
+    )
+    if isinstance(kind, LetterKind):
+        told = Letter(kind, (query,), (title,), rhythm=profile, token="1.a", found=(title, query), over=(author,))
+        of = replace(of, sections=(), letter=told)
+    sender = replace(SENDER, from_name=from_name)
+    assert_sound(build_message(of, render(of, snapshot(sender)), sender, (SIGNER,)))
 
 
 def test_message_long_unsubscribe_url_is_folded_only_between_the_two() -> None:
