@@ -29,8 +29,10 @@ SIGNED = (
     *("Content-Type", "List-Id", "List-Unsubscribe", "List-Unsubscribe-Post", "Auto-Submitted", "Feedback-ID"),
 )
 
-_BLANKS = re.compile(rb"[ \t]+")
-_HEADER_BLANKS = re.compile(r"[ \t\r\n]+")
+_SIGNED = tuple(map(str.lower, SIGNED))
+
+_BLANK = " \t"
+_BLANKS = re.compile(r"[ \t]+")
 _SHORT = 200  # octets; a shorter piece is canonical sooner than it is found among those that were kept
 _LINE = 72  # characters of base64 in a line of the header
 
@@ -59,22 +61,21 @@ class Signer:
             raise ValueError("neither an RSA nor an Ed25519 key")
         return cls(domain, selector, key)
 
-    def sign(self, headers: Sequence[tuple[str, str]], body: Sequence[bytes], at: datetime) -> str:
-        """Return the DKIM-Signature header, with its line end, of `headers` and a `body` in pieces.
+    def sign(self, head: str, body: Sequence[bytes], at: datetime) -> str:
+        """Return the DKIM-Signature header of a message, with its line end.
 
-        A piece of the body ends at the end of a line or in a soft break, never between two blanks.
+        `head` are its headers, each with its line end and none twice, `body` its body in pieces. A piece ends at the
+        end of a line or in a soft break, never between two blanks.
         """
         algorithm = "rsa-sha256" if isinstance(self._key, RSAPrivateKey) else "ed25519-sha256"
-        standing = {name.lower(): value for name, value in headers}
-        names = _named(tuple(name for name in SIGNED if name.lower() in standing))
+        standing = _relaxed(head)
         value = (
             f"v=1; a={algorithm}; c=relaxed/relaxed; d={self.domain};\r\n s={self.selector};"
-            f" t={int(at.timestamp())};\r\n h={names};\r\n bh={_body_hash(body)};\r\n b="
+            f" t={int(at.timestamp())};\r\n h={_named(frozenset(standing))};\r\n bh={_body_hash(body)};\r\n b="
         )
-        signed = "".join(
-            [f"{name.lower()}:{_relaxed(standing[name.lower()])}\r\n" for name in SIGNED if name.lower() in standing]
-        )
-        signature = self._signature(f"{signed}dkim-signature:{_relaxed(value)}".encode("ascii"))
+        signed = [standing[name] for name in _SIGNED if name in standing]
+        [own] = _relaxed(f"DKIM-Signature: {value}\r\n").values()
+        signature = self._signature("".join([*signed, own]).removesuffix("\r\n").encode("ascii"))
         return f"DKIM-Signature: {value}{_folded(signature)}\r\n"
 
     def _signature(self, octets: bytes) -> str:
@@ -85,31 +86,42 @@ class Signer:
         return base64.b64encode(made).decode("ascii")
 
 
-def _relaxed(value: str) -> str:
-    """Return a header's value in relaxed canonical form (RFC 6376 3.4.2)."""
-    return _HEADER_BLANKS.sub(" ", value).strip()
+def _relaxed(head: str) -> dict[str, str]:
+    """Return headers in relaxed canonical form (RFC 6376 3.4.2), by their names in small letters."""
+    return dict(map(_relaxed_header, head.replace("\r\n ", " ").split("\r\n")[:-1]))
+
+
+@lru_cache(maxsize=4096)  # two of three are the same in every edition
+def _relaxed_header(line: str) -> tuple[str, str]:
+    written, _, value = line.partition(":")
+    name = written.lower()
+    return name, f"{name}:{' '.join(_BLANKS.split(value.strip(_BLANK)))}\r\n"
 
 
 def _body_hash(body: Sequence[bytes]) -> str:
     """Return bh= of a body that ends in one line end and has no blank at a line's end (RFC 6376 3.4.4)."""
-    digest = hashlib.sha256(b"".join(map(_relaxed_body, body)))
+    pieces = [_relaxed_piece(piece) if len(piece) > _SHORT or b"  " in piece else piece for piece in body]
+    relaxed = b"".join(pieces)
+    digest = hashlib.sha256(_single_blanks(relaxed.replace(b"\t", b" ")) if b"\t" in relaxed else relaxed)
     return base64.b64encode(digest.digest()).decode("ascii")
 
 
-def _relaxed_body(piece: bytes) -> bytes:
-    return _relaxed_card(piece) if len(piece) > _SHORT else _BLANKS.sub(b" ", piece)
-
-
 # The cards of a day come again in many editions, and so do the lines of a frame.
-@lru_cache(maxsize=4096)
-def _relaxed_card(piece: bytes) -> bytes:
-    return _BLANKS.sub(b" ", piece)
+@lru_cache(maxsize=16_384)
+def _relaxed_piece(piece: bytes) -> bytes:
+    return _single_blanks(piece)
+
+
+def _single_blanks(piece: bytes) -> bytes:
+    while b"  " in piece:  # an expression would take ten times as long: it stops at every blank
+        piece = piece.replace(b"  ", b" ")
+    return piece
 
 
 @lru_cache(maxsize=64)  # most editions have the same headers
-def _named(standing: tuple[str, ...]) -> str:
+def _named(standing: frozenset[str]) -> str:
     """Return h= for the headers that stand in a message: each of SIGNED, and those that stand once more."""
-    return _folded(":".join(name for name in SIGNED for _ in range(1 + (name in standing))), ":")
+    return _folded(":".join(name for name in SIGNED for _ in range(1 + (name.lower() in standing))), ":")
 
 
 def _folded(text: str, behind: str = "") -> str:

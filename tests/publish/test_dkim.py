@@ -13,11 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given
+from hypothesis import strategies as st
 from support.editions import SENDER, edition, seed_papers, snapshot
 from support.pages import many
 
 from digestd.model import Entry, Section
 from digestd.publish.dkim import Signer
+from digestd.publish.encode import Piece
 from digestd.publish.message import build_message
 from digestd.publish.render import render
 
@@ -69,6 +72,14 @@ def test_signature_bears_what_relays_do_to_blanks(number: int) -> None:
     folded = message.replace(b"Subject: ", b"Subject:  \t", 1).replace(b"\r\n    ", b"\r\n  ") + b"\r\n\r\n"
     assert folded != message
     assert verified(folded, number)
+
+
+@given(st.lists(st.text("a. \t=é\n", max_size=300).map(Piece.of), min_size=1, max_size=5), st.text("a \t", max_size=90))
+def test_signature_verifies_whatever_blanks_a_message_has(pieces: list[Piece], blanks: str) -> None:
+    head = f"From: <papers@example.org>\r\nSubject: a{blanks}\r\n  b\r\n"
+    body = (*(piece.encoded for piece in pieces), b"\r\n--end--\r\n")
+    made = SIGNERS[1].sign(head, body, AT)
+    assert verified(b"".join(((made + head + "\r\n").encode(), *body)), 0)
 
 
 @pytest.mark.parametrize(
