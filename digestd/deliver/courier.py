@@ -12,6 +12,7 @@ import os
 import re
 import socket
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -65,7 +66,8 @@ class SmtpCourier:
         self._secrets = relay.secrets
         self._line: Line | None = None
         self._offer = _Offer.read({})
-        self._expires = 0.0  # on the event loop's clock
+        self._clock = time.monotonic  # the event loop's own, once there is a line
+        self._expires = 0.0
         self._needs_reset = False
         self._announced: Announcement | None = None
 
@@ -142,7 +144,7 @@ class SmtpCourier:
 
     @property
     def _is_old(self) -> bool:
-        return asyncio.get_running_loop().time() >= self._expires
+        return self._clock() >= self._expires
 
     def _settle(self, line: Line, outcome: Outcome) -> None:
         """Keep the connection for the next message where replies are in step, else drop it.
@@ -307,7 +309,8 @@ class SmtpCourier:
     def _take_over(self, smtp: aiosmtplib.SMTP) -> None:
         self._offer = _Offer.read(smtp.esmtp_extensions)
         self._line = Line(cast("asyncio.Transport", smtp.transport))
-        self._expires = asyncio.get_running_loop().time() + self._limits.age
+        self._clock = asyncio.get_running_loop().time  # bound once: asking for the loop takes a call of the kernel
+        self._expires = self._clock() + self._limits.age
         self._needs_reset = False
 
     def _unopened(self, phase: Phase, error: Exception) -> Outcome:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from threading import Thread
 from typing import ParamSpec, TypeVar
 
 from digestd.model import OutboxState
@@ -14,61 +17,79 @@ A_MOMENT = 0.001  # seconds
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
+_Asked = tuple[Transition, "asyncio.Future[bool]"]
+
 
 class Scribe:
     """Group commit: transitions that are waiting when the last commit ends share the next one, in their order.
 
     A commit costs as much as a dozen transitions, so it waits a moment while fewer than `enough` ask for it. Once one
     could not be written, no further body begins; what became of those on their way is still written down.
+
+    Its thread takes what waits by itself: to wake another one for each commit takes longer than what it writes.
+    For one event loop, until `finish`.
     """
 
     def __init__(self, outbox: Outbox, owner: str, enough: int = 1) -> None:
         self._outbox = outbox
         self._owner = owner
         self._enough = enough
-        self._waiting: list[tuple[Transition, asyncio.Future[bool]]] = []
-        self._writing: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._failure: Exception | None = None
+        self._ended: asyncio.Future[None] = self._loop.create_future()
+        # A program that ends without `finish` does not wait for it: to the store that is a crash, and no hang.
+        Thread(target=self._work, name="scribe", daemon=True).start()
 
     def record(self, transition: Transition) -> asyncio.Future[bool]:
         """Return what tells, once that is durable, whether the transition was made."""
-        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self._waiting.append((transition, future))
-        if self._writing is None:
-            self._writing = asyncio.create_task(self._write())
+        future: asyncio.Future[bool] = self._loop.create_future()
+        self._asked.put((transition, future))
         return future
 
     async def finish(self) -> None:
         """Wait until what was asked for is written, also for those who were cancelled while they waited."""
-        if self._writing is not None:
-            await asyncio.wait([self._writing])
+        self._asked.put(None)
+        await asyncio.wait([self._ended])
 
-    async def _write(self) -> None:
-        while self._waiting:
-            if len(self._waiting) < self._enough:
-                await asyncio.sleep(A_MOMENT)
-            batch, self._waiting = self._waiting, []
-            if self._failure is not None:
-                _refuse([one for one in batch if one[0].target is OutboxState.SENDING], self._failure)
-                batch = [one for one in batch if one[0].target is not OutboxState.SENDING]
-            try:
-                made = await asyncio.to_thread(
-                    self._outbox.record, self._owner, [transition for transition, _ in batch]
-                )
-            except Exception as error:
-                self._failure = error
-                _refuse(batch, error)
-            else:
-                for (_, future), done in zip(batch, made, strict=True):
-                    if not future.done():
-                        future.set_result(done)
-        self._writing = None
+    def _work(self) -> None:
+        is_over = False
+        while not is_over:
+            asked = [self._asked.get()]
+            if asked[0] is not None and self._asked.qsize() < self._enough - 1:
+                time.sleep(A_MOMENT)
+            asked += [self._asked.get() for _ in range(self._asked.qsize())]
+            is_over = asked[-1] is None
+            self._write([one for one in asked if one is not None])
+        self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _write(self, batch: list[_Asked]) -> None:
+        if self._failure is not None:
+            self._tell([one for one in batch if one[0].target is OutboxState.SENDING], self._failure)
+            batch = [one for one in batch if one[0].target is not OutboxState.SENDING]
+        if not batch:
+            return
+        try:
+            made = self._outbox.record(self._owner, [transition for transition, _ in batch])
+        except Exception as error:
+            self._failure = error
+            self._tell(batch, error)
+        else:
+            self._tell(batch, made)
+
+    def _tell(self, batch: Sequence[_Asked], came: Sequence[bool] | Exception) -> None:
+        self._loop.call_soon_threadsafe(_tell, [future for _, future in batch], came)
 
 
-def _refuse(batch: list[tuple[Transition, asyncio.Future[bool]]], error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
+def _tell(futures: Sequence[asyncio.Future[bool]], came: Sequence[bool] | Exception) -> None:
+    """Tell each who waits whether its transition was made, or why none was."""
+    for at, future in enumerate(futures):
+        if future.done():  # nobody waits any more
+            continue
+        if isinstance(came, Exception):
+            future.set_exception(came)
+        else:
+            future.set_result(came[at])
 
 
 async def to_its_end(call: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs) -> Result:

@@ -13,6 +13,7 @@ class Tray(Generic[Thing]):
     """A queue of at most `room` things: filled by one coroutine, emptied by several, closed when no more come."""
 
     def __init__(self, room: int) -> None:
+        self._loop = asyncio.get_running_loop()  # asked for once: to be sure of it takes a call of the kernel
         self._room = room
         self._things: deque[Thing] = deque()
         self._takers: deque[asyncio.Future[None]] = deque()
@@ -28,7 +29,7 @@ class Tray(Generic[Thing]):
     async def put(self, thing: Thing) -> None:
         """Lay a thing into the tray, once there is room."""
         while len(self._things) >= self._room:
-            self._space = asyncio.get_running_loop().create_future()
+            self._space = self._loop.create_future()
             await self._space
         self._things.append(thing)
         self._wake_one()
@@ -50,7 +51,7 @@ class Tray(Generic[Thing]):
         return self._taken() if len(self._things) > self._hungry else None
 
     async def _something(self) -> None:
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting: asyncio.Future[None] = self._loop.create_future()
         self._takers.append(waiting)
         try:
             await waiting

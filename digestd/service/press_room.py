@@ -40,6 +40,7 @@ class _PressProcess:
     def __init__(self, told: Told) -> None:
         ours, theirs = socketpair()
         self._arena = os.memfd_create("digestd-arena")
+        self._view: mmap.mmap | None = None  # of the arena, as large as it was when last looked at
         with theirs:  # closed here, so that an end of the press is an end of the pipe
             # A new program and not a fork: a fork of a process with threads may begin with a lock held for ever.
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
@@ -73,19 +74,21 @@ class _PressProcess:
 
     def _taken_up(self, made: Sequence[Made]) -> list[Printed]:
         """Return the messages that lie in the arena, copied: it is free again for the next ones."""
-        octets = os.fstat(self._arena).st_size
-        if not octets:
-            return [str(one) for one in made]
         printed: list[Printed] = []
         at = 0
-        with mmap.mmap(self._arena, octets, access=mmap.ACCESS_READ) as arena:
-            for one in made:
-                if isinstance(one, str):
-                    printed.append(one)
-                    continue
-                printed.append((arena[at : at + one[0]], one[1]))
-                at += one[0]
+        for one in made:
+            if isinstance(one, str):
+                printed.append(one)
+                continue
+            printed.append((self._seen(at + one[0])[at : at + one[0]], one[1]))
+            at += one[0]
         return printed
+
+    def _seen(self, octets: int) -> mmap.mmap:
+        """Return the arena, of which that much is filled. Looked at anew only when it has grown: each page costs."""
+        if self._view is None or len(self._view) < octets:
+            self._view = mmap.mmap(self._arena, 0, access=mmap.ACCESS_READ)
+        return self._view
 
     def end(self) -> None:
         """Let the press finish what it does, and end."""

@@ -28,6 +28,10 @@ _PAST_ALL = 2**63 - 1  # the largest number of a row
 _STEP = 8  # by how many rows the statements of batches differ
 
 
+class _NotAll(Exception):
+    """One transition of a batch could not be made."""
+
+
 class SqliteOutbox:
     """The `Outbox` of a SQLite store."""
 
@@ -151,17 +155,18 @@ class SqliteOutbox:
         return claims, len(unwanted)
 
     def record(self, owner: str, transitions: Sequence[Transition]) -> list[bool]:
-        def write_down(connection: sqlite3.Connection) -> list[bool]:
-            connection.execute("SAVEPOINT batch")
-            if self._record(connection, owner, transitions):
-                made = [True] * len(transitions)
-            else:  # somebody left, or a row is no longer ours: which one, each by itself tells
-                connection.execute("ROLLBACK TO batch")
-                made = [self._record(connection, owner, [transition]) for transition in transitions]
-            connection.execute("RELEASE batch")
-            return made
+        try:
+            self._connections.settle(lambda connection: self._record_all(connection, owner, transitions))
+        except _NotAll:  # somebody left, or a row is no longer ours: which one, each by itself tells
+            return self._connections.settle(
+                lambda connection: [self._record(connection, owner, [transition]) for transition in transitions]
+            )
+        return [True] * len(transitions)
 
-        return self._connections.settle(write_down)
+    def _record_all(self, connection: sqlite3.Connection, owner: str, transitions: Sequence[Transition]) -> None:
+        """Make the transitions, or raise _NotAll, which undoes those that were made."""
+        if not self._record(connection, owner, transitions):
+            raise _NotAll
 
     def _record(self, connection: sqlite3.Connection, owner: str, transitions: Sequence[Transition]) -> bool:
         """Make all of the transitions, and write the ledger. Returns False where one of them could not be made."""

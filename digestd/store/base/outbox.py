@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from digestd.model import OutboxState, Phase
 
@@ -27,8 +27,7 @@ class Claim:
     suspect: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """One arrow of the outbox, and the words for the ledger.
 
     `ledger` is what the ledger calls it (`deferred` for sending → ready), None to write no line. `counts` is
