@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
 from operator import attrgetter
+from typing import NamedTuple
 
 from digestd.match.learn import Moves, moved
 from digestd.match.wanted import Wanted
@@ -15,8 +15,7 @@ MAX_FOLDED = 5  # near-copies that a card names; a sixth stands by itself
 MAX_TITLES = 60  # papers past the profile's cap that are still named, by title; the rest is counted
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """What one profile contributes: its papers in order, folded ones behind their card, and how many it matched."""
 
     entries: tuple[tuple[StoredPaper, Entry], ...]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from digestd.model import Cadence, Profile, QuietHours
 from digestd.publish.schedule import day_of, following, immediate_issue, latest, quiet_until
@@ -27,8 +28,7 @@ class AlertRules:
 AT_ONCE = AlertRules()
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """How far a cadence of a profile has come: the last issue composed, and when it is due, or held until.
 
     `due_at` is None for alerts that are held by nothing and wait for papers.
@@ -38,8 +38,7 @@ class Standing:
     due_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Hours:
+class Hours(NamedTuple):
     """A person's day: the IANA zone, the quiet hours, and how many alerts were composed since local midnight."""
 
     timezone: str
@@ -47,8 +46,7 @@ class Hours:
     alerts_today: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The issue to compose now, None to compose nothing; and when to look again, None when there are new papers."""
 
     issue: str | None

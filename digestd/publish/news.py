@@ -63,8 +63,7 @@ class _Answer(NamedTuple):
     hits: tuple[_Hit, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """What a profile finds among the papers after its horizon, in order of arrival.
 
     `looked` is how many papers these are; `hits` says of how many of them each of its queries hits. By number, `below`
@@ -79,12 +78,21 @@ class Findings:
 
     def left_out(self, told: Collection[int], alerted: Collection[int]) -> LeftOut:
         """Return how many papers are left out, as this person is `told` of some of them, `alerted` of some of those."""
+        if not told:
+            return LeftOut(len(self.below), len(self.excluded))
         return LeftOut(
             below=sum(number not in alerted for number in self.below),
             excluded=sum(number not in alerted for number in self.excluded),
             alerted=len(alerted),
-            elsewhere=sum(one.stored.pk in told and one.stored.pk not in alerted for one in self.found) if told else 0,
+            elsewhere=sum(one.stored.pk in told and one.stored.pk not in alerted for one in self.found),
         )
+
+
+class _Reach(NamedTuple):
+    """The stretches beyond a number, oldest first, each with where to begin in it; and how many papers these are."""
+
+    stretches: tuple[tuple[_Stretch, int], ...]
+    looked: int
 
 
 class News:
@@ -110,6 +118,7 @@ class News:
         self._threshold = near
         self._near: dict[int, frozenset[int]] | None = None
         self._stretches: list[_Stretch] = []  # the newest first
+        self._reaches: dict[int, _Reach] = {}
         self._found = lru_cache(maxsize=MAX_ANSWERS)(self._findings)
         self._answers: dict[tuple[str, float, int], _Answer] = {}
         self._ready = 0  # hits of the answers
@@ -121,7 +130,7 @@ class News:
 
     def count(self, after: int) -> int:
         """Return how many papers arrived after `after`."""
-        return _looked(self._after(after))
+        return self._after(after).looked
 
     def near(self, number: int) -> frozenset[int]:
         """Return the near-copies of a paper among those that somebody has looked at."""
@@ -140,25 +149,30 @@ class News:
 
     def documents(self, after: int) -> Iterator[tuple[int, Document]]:
         """Yield the papers that arrived after `after`, by number, in order of arrival."""
-        for stretch, begin in self._after(after):
+        for stretch, begin in self._after(after).stretches:
             yield from zip((stored.pk for stored in stretch.papers[begin:]), stretch.documents[begin:], strict=True)
 
     def findings(self, wanted: Wanted, after: int) -> Findings:
         """Return what a profile finds among the papers that arrived after `after`. Raises QueryError."""
         return self._found(wanted, after)
 
-    def _after(self, after: int) -> list[tuple[_Stretch, int]]:
-        """Return the stretches that reach beyond `after`, oldest first, each with where to begin in it."""
-        if after < self._begin:
-            self._stretches.append(_Stretch(self._read(after, self._begin)))
-            self._begin = after
-            self._near = None
-        beyond = ((stretch, stretch.begin(after)) for stretch in reversed(self._stretches))
-        return [(stretch, begin) for stretch, begin in beyond if begin < len(stretch.papers)]
+    def _after(self, after: int) -> _Reach:
+        """Return what reaches beyond `after`."""
+        reach = self._reaches.get(after)
+        if reach is None:
+            if after < self._begin:
+                self._stretches.append(_Stretch(self._read(after, self._begin)))
+                self._begin = after
+                self._near = None
+            beyond = ((stretch, stretch.begin(after)) for stretch in reversed(self._stretches))
+            stretches = tuple((stretch, begin) for stretch, begin in beyond if begin < len(stretch.papers))
+            reach = _Reach(stretches, sum(len(stretch.papers) - begin for stretch, begin in stretches))
+            self._reaches[after] = reach
+        return reach
 
     def _findings(self, wanted: Wanted, after: int) -> Findings:
-        stretches = self._after(after)
-        if not stretches:
+        stretches, looked = self._after(after)
+        if not looked:
             return Findings()
         asked: dict[str, tuple[str, tuple[_Hit, ...]]] = {}
         by_paper: dict[int, list[_Hit]] = {}
@@ -188,7 +202,7 @@ class News:
             else:
                 below.append(number)
         counts = tuple((query, len(places)) for query, places in asked.values())
-        return Findings(tuple(found), _looked(stretches), counts, tuple(below), tuple(taken_out))
+        return Findings(tuple(found), looked, counts, tuple(below), tuple(taken_out))
 
     def _asked(self, text: str, weight: float, after: int) -> _Answer:
         known = self._answers.get((text, weight, after))
@@ -202,9 +216,9 @@ class News:
         return known
 
     def _weighed(self, text: str, weight: float, after: int) -> _Answer:
-        stretches = self._after(after)
+        stretches, looked = self._after(after)
         answers = [stretch.asked(text, begin) for stretch, begin in stretches]
-        rarity = rank.rarity(sum(len(places) for _, places in answers), _looked(stretches))
+        rarity = rank.rarity(sum(len(places) for _, places in answers), looked)
         hits = []
         for (stretch, _), (_, places) in zip(stretches, answers, strict=True):
             for place, worth in places:
@@ -212,10 +226,6 @@ class News:
                 alone = Found.by(stretch.papers[place], (text,), score / rank.SCALE, rank.raised(rare, merit))
                 hits.append(_Hit(alone, score, rare, merit))
         return _Answer(answers[0][0], tuple(hits))
-
-
-def _looked(stretches: Sequence[tuple[_Stretch, int]]) -> int:
-    return sum(len(stretch.papers) - begin for stretch, begin in stretches)
 
 
 def _together(hits: Sequence[_Hit]) -> Found:

@@ -103,6 +103,7 @@ def quiet_until(quiet: QuietHours | None, timezone: str, now: datetime) -> datet
     return None
 
 
+@lru_cache(maxsize=4096)
 def day_of(timezone: str, now: datetime) -> tuple[datetime, datetime]:
     """Return when the local day of `now` began, and when the next one does, in UTC."""
     zone = ZoneInfo(timezone)

@@ -8,9 +8,10 @@ the commit, leaves the issue due.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import NamedTuple
 
 from digestd.match.fold import NEAR
 from digestd.match.learn import Term
@@ -37,8 +38,7 @@ class PublishReport:
     papers: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Open:
+class _Open(NamedTuple):
     """A profile's issue that is to be composed, the paper it begins after, and when: now, or at a coming hour."""
 
     due: DueProfile
@@ -48,8 +48,7 @@ class _Open:
     advance: Advance
 
 
-@dataclass(frozen=True, slots=True)
-class _Issue:
+class _Issue(NamedTuple):
     """The open profiles that make one edition of one subscriber."""
 
     person: DueSubscriber
@@ -201,7 +200,8 @@ def _hours(store: Store, batch: Sequence[DueSubscriber], now: datetime) -> Itera
     alerted = {
         person.pk: day_of(person.timezone, now)[0]
         for person in batch
-        if any(due.cadence is Cadence.IMMEDIATE for due in person.profiles)
+        for due in person.profiles
+        if due.cadence is Cadence.IMMEDIATE
     }
     counts = store.editions.alerts_since(alerted)
     for person in batch:
@@ -257,33 +257,37 @@ def _composed(
     issue: _Issue, told: dict[int, Announced], news: News, key: bytes, rules: AlertRules, terms: Sequence[Term]
 ) -> Composed:
     """Return an issue as composed; what it announces is added to `told`."""
-    is_digest = issue.cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
+    person, cadence = issue.person, issue.cadence
+    is_digest = cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
     sections = []
     already: dict[int, int] = {}
+    considered = 0
     for one in issue.opened:
-        profile = one.due.profile
-        findings = news.findings(wanted(profile, one.due.cadence), one.after)
-        alerted = _alerted(one, findings, told)
+        due, profile = one.due, one.due.profile
+        findings = news.findings(wanted(profile, cadence), one.after)
+        alerted = _alerted(one, findings, told) if told else {}
         left_out = findings.left_out(told, alerted) if is_digest else LeftOut()
         already |= alerted
+        considered = max(considered, findings.looked)
         moves = partial(news.moves, terms) if terms and profile.learning else None
         chosen = select(findings.found, profile, told, news.near, moves)
-        told.update((paper.pk, Announced(paper.revision, issue.cadence, one.due.pk)) for paper, _ in chosen.entries)
+        if len(person.profiles) > 1:  # the next one does not repeat them
+            told.update((paper.pk, Announced(paper.revision, cadence, due.pk)) for paper, _ in chosen.entries)
         if chosen.entries or (is_digest and profile.send_empty):
             sections.append(
-                ComposedSection(one.due, chosen.entries, chosen.matched, findings.looked, findings.hits, left_out)
+                ComposedSection(due, chosen.entries, chosen.matched, findings.looked, findings.hits, left_out)
             )
     names = [one.due.profile.name for one in issue.opened]
-    advances = [one.advance for one in issue.opened]
-    if issue.cadence is Cadence.IMMEDIATE and not sections:  # nothing was sent that an interval could follow
-        advances = [replace(advance, due_at=None) for advance in advances]
+    advances = tuple([one.advance for one in issue.opened])
+    if not (is_digest or sections):  # nothing was sent that an interval could follow
+        advances = tuple(advance._replace(due_at=None) for advance in advances)
     return Composed(
-        subscriber=issue.person,
-        advances=tuple(advances),
+        subscriber=person,
+        advances=advances,
         issue=issue.key,
-        cadence=issue.cadence,
-        edition_id=edition_id(key, issue.person.pk, issue.key, names) if sections else None,
-        considered=news.count(min(one.after for one in issue.opened)),
+        cadence=cadence,
+        edition_id=edition_id(key, person.pk, issue.key, names) if sections else None,
+        considered=considered,
         sections=tuple(sections),
         already=tuple(already[pk] for pk in sorted(already, reverse=True)) if rules.listed and is_digest else (),
         quiet_since=news.quiet_since if is_digest else None,

@@ -96,8 +96,11 @@ def edition_id(key: bytes, subscriber: int, issue: str, profiles: Sequence[str])
     `profiles` are the names of those that are due, in any order. An HMAC and not a plain digest, because the
     id stands in Message-ID, where nobody should be able to compute another reader's.
     """
-    subject = json.dumps([subscriber, issue, sorted(set(profiles))])
+    subject = f"[{subscriber}, {_json(issue)}, {_json(tuple(sorted(set(profiles))))}]"
     return hmac.digest(key, b"digestd edition: " + subject.encode(), hashlib.sha256)[:_MAC_OCTETS].hex()
+
+
+_json = lru_cache(maxsize=4096)(json.dumps)  # of an issue, and of the names of profiles: many share them
 
 
 def _unsubscribe_subject(subscriber: int, address: str) -> str:

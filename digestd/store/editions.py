@@ -102,7 +102,7 @@ class SqliteEditions:
         with self._connections.read() as connection:
             asked = {"subscribers": json.dumps(list(told)), "after": after}
             for subscriber, paper, revision, cadence, profile in connection.execute(self._sql["announced"], asked):
-                told[subscriber][paper] = Announced(revision, Cadence(cadence), profile)
+                told[subscriber][paper] = Announced(revision, _CADENCES[cadence], profile)
         return told
 
     def revisions(self, pks: Sequence[int]) -> tuple[Paper, ...]:
@@ -205,7 +205,7 @@ def _due(
     due_at: int | None,
 ) -> DueProfile:
     moment = from_ms(due_at) if due_at is not None else None
-    return DueProfile(pk, spec, profile_of(name, content), Cadence(cadence), issue, horizon, moment)
+    return DueProfile(pk, spec, profile_of(name, content), _CADENCES[cadence], issue, horizon, moment)
 
 
 @lru_cache(maxsize=16_384)

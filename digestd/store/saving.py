@@ -14,7 +14,7 @@ from functools import lru_cache
 from digestd.store.base import Composed, Saved
 from digestd.store.sqlite import to_ms
 
-Row = tuple[object, ...]
+Row = tuple[object, ...]  # of plain strings: members of an enum are bound at twice the price
 
 # json.dumps builds an encoder for each call that asks for anything but its defaults.
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
@@ -77,7 +77,7 @@ class Saving:
             one.edition_id,
             person.pk,
             one.issue,
-            one.cadence,
+            str(one.cadence),
             self._now,
             one.considered,
             already,
@@ -94,7 +94,7 @@ def _steps(one: Composed) -> Iterator[Row]:
     read = {due.pk: due.spec for due in one.subscriber.profiles}
     for step in one.advances:
         due_at = to_ms(step.due_at) if step.due_at else None
-        yield step.issue, step.horizon, due_at, step.profile, step.cadence, step.was, read.get(step.profile)
+        yield step.issue, step.horizon, due_at, step.profile, str(step.cadence), step.was, read.get(step.profile)
 
 
 def _sections(edition: int, one: Composed) -> Iterator[Row]:
@@ -128,7 +128,7 @@ def _entries(edition: int, one: Composed) -> Iterator[Row]:
             profile,
             position,
             paper.revision,
-            entry.place,
+            str(entry.place),
             entry.score,
             entry.standing,
             _queries(entry.queries),

@@ -103,6 +103,16 @@ def test_publish_of_an_empty_digest_says_since_when_nothing_came(room: StoreRoom
     assert "since Friday" in intro(room.editions(ADA)[2])
 
 
+def test_digest_lists_the_alerts_of_each_of_its_profiles(room: StoreRoom) -> None:
+    first, second = (profile(word, word, alert=(f"{word} urgent",), days=EVERY_DAY) for word in ("agent", "robot"))
+    room.subscribe(ADA, first, second)
+    room.ingest([work(1, "agent urgent"), work(2, "robot urgent"), work(3, "agent"), work(4, "robot")])
+    publish(room.store, SNAPSHOT, MONDAY, rules=LISTED)
+    alert, digest = room.editions(ADA)
+    assert [one.paper.id for part in alert.sections for one in part.entries] == named(1, 2)
+    assert [one.id for one in digest.already] == named(2, 1)
+
+
 def test_digest_lists_what_came_as_alerts_only_where_that_is_set_and_only_once(room: StoreRoom) -> None:
     alerting = profile("Agents", "agent", alert=("agent robot",), days=EVERY_DAY)
     for address in (ADA, "ben@example.org"):

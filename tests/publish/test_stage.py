@@ -9,7 +9,7 @@ import pytest
 from support.editions import seed_papers
 from support.store_room import EVERY_DAY, MONDAY, SNAPSHOT, StoreRoom, at, hour, ids, named, profile, work
 
-from digestd.model import Cadence, Place, Weekday, WeightedQuery
+from digestd.model import Cadence, Place, Subscriber, Weekday, WeightedQuery
 from digestd.publish.compose import MAX_TITLES
 from digestd.publish.stage import PublishReport, preview, publish
 
@@ -148,14 +148,16 @@ def test_publish_profiles_due_together_make_one_edition_with_a_section_each(room
     assert sections == [("Agents", named(1, 2), 2), ("Robots", named(3), 1)]
 
 
-def test_publish_with_a_new_profile_counts_the_papers_that_either_looked_at(room: StoreRoom) -> None:
+@pytest.mark.parametrize("is_first", [True, False])
+def test_publish_with_a_new_profile_counts_the_papers_that_either_looked_at(room: StoreRoom, is_first: bool) -> None:
+    new = profile("Robots", "robot", days=EVERY_DAY)
     room.ingest([work(1), work(2, "robot")])
-    room.subscribe(ADA, DAILY)
+    room.people(Subscriber(ADA, profiles=(DAILY,)))
     room.publish()
-    room.subscribe(ADA, profile("Robots", "robot", days=EVERY_DAY))
+    room.people(Subscriber(ADA, profiles=(new, DAILY) if is_first else (DAILY, new)))
     room.ingest([work(3)], at(23, 10))
     room.publish(at(24))
-    assert room.told(ADA)[1] == ("daily:2026-11-24", named(3, 2))
+    assert room.told(ADA)[1] == ("daily:2026-11-24", named(2, 3) if is_first else named(3, 2))
     assert [edition.considered for edition in room.editions()] == [2, 3]
 
 

@@ -218,7 +218,7 @@ def composed_alone(room: StoreRoom, cadence: Cadence) -> list[Composed]:
     """Return what a publisher writes that saw only the profiles of one cadence due."""
     news = stage._news(room.store, NOW, stage.NEAR)
     people = [
-        replace(person, profiles=tuple(one for one in person.profiles if one.cadence is cadence))
+        person._replace(profiles=tuple(one for one in person.profiles if one.cadence is cadence))
         for person in due(room)
     ]
     idle, issues = stage._due(room.store, [person for person in people if person.profiles], news, NOW, AT_ONCE)
