@@ -103,7 +103,7 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():  # most of it: nothing but its blanks can be wrong
         return (_BLANKS.sub(" ", text) if "  " in text else text).strip()
-    if text.isprintable() and unicodedata.is_normalized("NFC", text) and not _PILED.search(text):  # most of the rest
+    if text.isprintable() and unicodedata.is_normalized("NFC", text) and not _has_piled(text):  # most of the rest
         return (_BLANKS.sub(" ", text) if "  " in text else text).strip()
     text = _UNWANTED.sub("", text)
     if not text.isascii():
@@ -112,6 +112,11 @@ def clean(text: str) -> str:
         text = unicodedata.normalize("NFC", _PILED.sub(_fewer_marks, text))
         text = _PILED.sub(_fewer_marks, text)
     return _BLANKS.sub(" ", text).strip()
+
+
+def _has_piled(text: str) -> bool:
+    # Each is of two octets at least, and the few of most texts are counted much sooner than looked at.
+    return len(text.encode()) > len(text) + MAX_MARKS and bool(_PILED.search(text))
 
 
 def title_key(title: str) -> str:

@@ -14,8 +14,6 @@ from typing import NamedTuple
 LONGEST_LINE = 76  # octets, the soft break's = included
 _SOFT_BREAK = b"=\r\n"
 _ROOM = LONGEST_LINE - 1
-_NEEDS_MORE = re.compile(rf"=|^\.|^(?:.{{{_ROOM}}})+\.")  # a sign of the encoding's own, or a dot before a line
-_BETWEEN, _ENCODED_BETWEEN = "\n\x01\n", b"\r\n=01\r\n"  # between texts that are encoded together
 _LINE_END = re.compile(rb"(?<!=)\n")  # soft breaks stay in their line
 
 
@@ -28,27 +26,32 @@ class Piece(NamedTuple):
     @classmethod
     def of(cls, text: str) -> Piece:
         """Return a text as a piece."""
-        # Most words of an edition are one line of ASCII, which stands for itself.
-        if text.isascii() and text.isprintable() and not _NEEDS_MORE.search(text):
-            whole = text.encode()
-            lines = [whole[start : start + _ROOM] + _SOFT_BREAK for start in range(0, len(whole), _ROOM)]
-            return cls(b"".join(lines), len(whole))
+        return cls(encoded(text), len(text.encode("utf-8", "replace")))
+
+
+def encoded(text: str) -> bytes:
+    """Return a text encoded as a piece."""
+    if "\n" in text or "\r" in text:
         made = quoted_printable(text)
-        return cls(made if text.endswith("\n") else _closed(made), len(text.encode("utf-8", "replace")))
+        return made if text.endswith("\n") else _closed(made)
+    made = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
+    # A line that begins with a dot would have to be sent with two (RFC 5321 4.5.2): whole messages would be copied.
+    if "." in text and (made.startswith(b".") or b"\n." in made):
+        made = _without_leading_dot(made)
+    return _closed(made.replace(b"\n", b"\r\n")) if made else b""
 
 
-def encoded_each(texts: Iterable[str]) -> dict[str, bytes]:
-    """Return each of some short texts encoded, as a piece of its own: all of them by one call of the library."""
-    distinct = list(dict.fromkeys(texts))
-    made = quoted_printable(_BETWEEN.join(distinct)).split(_ENCODED_BETWEEN)
-    if len(made) != len(distinct):  # a text holds what parts them
-        return {text: Piece.of(text).encoded for text in distinct}
-    return {text: _closed(part) for text, part in zip(distinct, made, strict=True)}
+def encoded_address(address: str) -> bytes:
+    """Return a web address, which is ASCII without blanks, encoded as a piece."""
+    line, rest = address[:_ROOM], address[_ROOM:]
+    if "=" in address or len(rest) > _ROOM or address.startswith(".") or rest.startswith("."):
+        return encoded(address)
+    return (f"{line}=\r\n{rest}=\r\n" if rest else f"{line}=\r\n").encode("ascii")
 
 
-def joined(encoded: Iterable[bytes]) -> str:
+def joined(pieces: Iterable[bytes]) -> str:
     """Return the text of a body."""
-    octets = b"".join(encoded)
+    octets = b"".join(pieces)
     return binascii.a2b_qp(octets.replace(b"\r\n", b"\n")).decode("utf-8")
 
 
@@ -62,7 +65,6 @@ def quoted_printable(text: str) -> bytes:
         made = b"\n".join([binascii.b2a_qp(line, istext=True) for line in octets.split(b"\n")])
     else:
         made = binascii.b2a_qp(octets, istext=True)
-    # A line that begins with a dot would have to be sent with two (RFC 5321 4.5.2): whole messages would be copied.
     if made.startswith(b".") or b"\n." in made:
         made = b"\n".join(map(_without_leading_dot, _LINE_END.split(made)))
     return made.replace(b"\n", b"\r\n")

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from digestd.publish.encode import Piece
+from digestd.publish.encode import encoded
 from digestd.publish.templates import FRAME_HTML, FRAME_TEXT, Templates
 from digestd.publish.words import SECTION_WORDS, WORDS
 
@@ -82,22 +82,19 @@ class Frame:
     text: Part
 
 
-def frame(ready: Templates, shape: Shape, html: Sequence[str], text: Sequence[str], edition: str) -> Frame:
-    """Return the frame of an edition of this shape, whose words are `html` and `text`, as each part shows them.
-
-    The words are those of WORDS, then those of SECTION_WORDS for each section. Raises TemplateError.
-    """
-    # An edition's id is an HMAC, so that nobody's text can be taken for a mark.
-    return _of_shape(ready, shape) if ready.only_shows_words else _laid_out(ready, shape, html, text, edition)
-
-
 @lru_cache(maxsize=4096)  # a few kB each: the lines that many have in common are kept once
-def _of_shape(ready: Templates, shape: Shape) -> Frame:
+def frame(ready: Templates, shape: Shape) -> Frame:
+    """Return the frame of all editions of a shape, where the templates only show words. Raises TemplateError."""
     marks = [_mark("", "w", number) if there else "" for number, there in enumerate(shape.has)]
-    return _laid_out(ready, shape, marks, marks, "")
+    return laid_out(ready, shape, marks, marks, "")
 
 
-def _laid_out(ready: Templates, shape: Shape, html: Sequence[str], text: Sequence[str], secret: str) -> Frame:
+def laid_out(ready: Templates, shape: Shape, html: Sequence[str], text: Sequence[str], secret: str) -> Frame:
+    """Return the frame of one edition, whose words are `html` and `text`, as each part shows them.
+
+    The words are those of WORDS, then those of SECTION_WORDS for each section. With its id for a `secret`, which is an
+    HMAC, nobody's text can be taken for a mark. Raises TemplateError.
+    """
     values = len(html) + sum(map(sum, shape.sections)) + shape.already
     in_html = _values(shape, [Markup(word) for word in html], secret)  # noqa: S704 - they are escaped
     return Frame(
@@ -163,7 +160,7 @@ def _part(laid_out: str, words: int, values: int, secret: str) -> Part:
 
 @lru_cache(maxsize=4096)
 def _as_it_is(text: str) -> bytes:
-    return Piece.of(text).encoded
+    return encoded(text)
 
 
 def tidy(text: str) -> str:

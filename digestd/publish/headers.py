@@ -35,9 +35,8 @@ def unstructured(name: str, text: str) -> str:
     looks like an encoded-word is encoded, so that it is decoded to itself and to nothing else.
     """
     text = clean(text)
-    words = text.split(" ")
     used = len(name) + 2
-    if _is_plain(text) and max(map(len, words)) <= _FOLD_AT - used:
+    if _is_plain(text) and max(map(len, words := text.split(" "))) <= _FOLD_AT - used:
         return _folded(used, words)
     return FOLD.join(_encoded_words(text, _FOLD_AT - used))
 

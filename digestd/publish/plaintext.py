@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from functools import lru_cache
 
 from digestd.publish.marks import Run
 
@@ -34,8 +33,6 @@ def columns(text: str) -> int:
     return sum(_columns_of(character) for character in text)
 
 
-# Most of what a frame wraps is the same in every edition.
-@lru_cache(maxsize=1024)
 def wrap(text: str, indent: int = 0, width: int = COLUMNS) -> str:
     """Return `text` in lines of at most `width` columns, each indented by `indent` but not the first.
 

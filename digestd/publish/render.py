@@ -6,10 +6,9 @@ the HTML larger than receivers show is listed by title, and past that counted.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from markupsafe import escape
 
@@ -19,15 +18,15 @@ from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapsh
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import card, title_line
-from digestd.publish.encode import Piece, encoded_each, joined
-from digestd.publish.frame import Shape, frame, tidy
+from digestd.publish.encode import Piece, encoded, encoded_address, joined
+from digestd.publish.frame import Shape, frame, laid_out, tidy
 from digestd.publish.letter import letter_parts
 from digestd.publish.plaintext import underlined, wrap
 from digestd.publish.templates import FRAME_HTML, Templates, templates
+from digestd.publish.words import OWN
 
 # Gmail clips at 102 kB and hides the footer with it; MAIL.md leaves room for what relays add.
 LONGEST_HTML = 90_000
-_SPECIAL = re.compile("[&<>\"']")  # most editions' words have none of them, and escaping each costs more than looking
 _MOST_ALREADY = 30  # titles of alerts at the end of a digest; they were read before
 
 # About what a section's heading costs in HTML beside its own text. Only to guess how much has to go: what is left is
@@ -123,16 +122,19 @@ class Renderer:
     def _words(self, edition: Edition) -> list[str]:
         """Return what an edition says around its sections, in the order of WORDS but the last."""
         by_web, by_mail = unsubscribe_urls(self._snapshot.sender, edition.reader.token)
+        online = f"{by_web}/editions/{edition.id}"
+        subject, preheader = wording.first_lines(edition)
         return [
-            *wording.first_lines(edition),
-            wording.long_date(edition),
-            wording.heading(edition),
-            wording.intro(edition),
+            subject,
+            preheader,
             wording.reason(edition),
             by_web or by_mail,
             f"{by_web}/preferences" if by_web else "",
-            f"{by_web}/editions/{edition.id}" if by_web else "",
-            f"{by_web}/editions/{edition.id}/tune" if by_web and self._is_tunable(edition) else "",
+            online if by_web else "",
+            f"{online}/tune" if by_web and self._is_tunable(edition) else "",
+            wording.long_date(edition),
+            wording.heading(edition),
+            wording.intro(edition),
         ]
 
     def _is_tunable(self, edition: Edition) -> bool:
@@ -142,35 +144,64 @@ class Renderer:
         self, edition: Edition, words: Sequence[str], shown: Sequence[_Shown], already: Sequence[Line]
     ) -> Rendered:
         """Return an edition with what is shown of its sections, and of what came as alerts."""
-        subject, preheader, date, heading, intro, reason, *urls = words
-        rest = wording.already_more(len(edition.already) - len(already), has_titles=bool(already))
-        text = [subject, preheader, date, underlined(heading), wrap(intro), wrap(reason), *urls, rest]
-        html = [*words, rest]
+        words = [*words, wording.already_more(len(edition.already) - len(already), has_titles=bool(already))]
+        pieces: list[Card | Line] = []
         for one in shown:
-            name = wording.profile_name(one.section.profile)
-            summary = wording.summary(one.section)
             more = wording.more(one.more, has_papers=bool(one.cards or one.titles))
-            text += underlined(name, "-"), wrap(summary), more
-            html += name, summary, more
-        if _SPECIAL.search("".join(html)):
-            html = [str(escape(word)) for word in html]
+            words += wording.profile_name(one.section.profile), wording.summary(one.section), more
+            pieces += one.cards
+            pieces += one.titles
+        pieces += already
         shape = Shape(
             wording.label(edition),
             edition.cadence is Cadence.IMMEDIATE,
             self._sender,
             self._contact,
-            tuple(map(bool, html)),
+            tuple(map(bool, words)),
             tuple([(len(one.cards), len(one.titles)) for one in shown]),
             len(already),
         )
-        made = frame(self._ready, shape, html, text, edition.id)
-        encoded = encoded_each([*text, *html])
-        text_values = [encoded[word] for word in text]
-        html_values = [encoded[word] for word in html]
-        for pieces in [*[pieces for one in shown for pieces in (one.cards, one.titles)], already]:
-            text_values += [piece.text.encoded for piece in pieces]
-            html_values += [piece.html.encoded for piece in pieces]
-        return Rendered(subject, made.text.filled(text_values), made.html.filled(html_values))
+        in_text = (*_IN_TEXT, *_SECTION_IN_TEXT * len(shown))
+        if self._ready.only_shows_words:
+            made = frame(self._ready, shape)
+        else:
+            html = [str(escape(word)) for word in words]
+            text = [lay_out(word) for lay_out, word in zip(in_text, words, strict=True)]
+            made = laid_out(self._ready, shape, html, text, edition.id)
+        html_values, text_values = _own(words[:OWN])
+        html_values += map(_in_html, words[OWN:])
+        html_values += [piece.html.encoded for piece in pieces]
+        text_values += map(_in_text, in_text[OWN:], words[OWN:])
+        text_values += [piece.text.encoded for piece in pieces]
+        return Rendered(words[0], made.text.filled(text_values), made.html.filled(html_values))
+
+
+# How the text part lays out each of WORDS, and of SECTION_WORDS.
+_IN_TEXT: tuple[Callable[[str], str], ...] = (str, str, wrap, str, str, str, str, str, underlined, wrap, str)
+_SECTION_IN_TEXT: tuple[Callable[[str], str], ...] = (partial(underlined, line="-"), wrap, str)
+
+
+def _own(words: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
+    """Return an edition's own words, encoded for the HTML and for the text part."""
+    subject, preheader, reason, *urls = words
+    text = [encoded(subject), encoded(preheader), encoded(wrap(reason)), *map(encoded_address, urls)]
+    together = "".join(words)
+    if any(map(together.__contains__, "&<>\"'")):
+        subject, preheader, reason, *urls = [str(escape(word)) for word in words]
+        return [encoded(subject), encoded(preheader), encoded(reason), *map(encoded_address, urls)], text
+    # Most have none of these.
+    return [*text[:2], encoded(reason), *text[3:]], text
+
+
+# Of the words of an edition, those that many have. Its own are as many as there are readers.
+@lru_cache(maxsize=4096)
+def _in_html(word: str) -> bytes:
+    return encoded(str(escape(word)))
+
+
+@lru_cache(maxsize=4096)
+def _in_text(lay_out: Callable[[str], str], word: str) -> bytes:
+    return encoded(lay_out(word))
 
 
 def _shown(ready: Templates, section: Section) -> _Shown:

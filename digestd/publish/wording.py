@@ -15,7 +15,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Entry, Place, Section
+from digestd.model import Cadence, Edition, Paper, Place, Section
 from digestd.publish.card import LONGEST_NAME, MONTHS, day_in_words, listed, shorten, title_shown
 
 LONGEST_SUBJECT = 100
@@ -38,8 +38,7 @@ def label(edition: Edition) -> str:
 
 def long_date(edition: Edition) -> str:
     """Return `Monday, 23 November 2026` as the reader's calendar has it."""
-    at = _local(edition)
-    return f"{_WEEKDAYS[at.weekday()]}, {day_in_words(at)}"
+    return _days(edition.composed_at, edition.reader.timezone)[0]
 
 
 def heading(edition: Edition) -> str:
@@ -122,19 +121,26 @@ def first_lines(edition: Edition) -> tuple[str, str]:
 
 
 def _subject(edition: Edition, titles: list[str]) -> str:
-    at = _local(edition)
-    date = f" · {at.day} {MONTHS[at.month - 1][:3]}" + (f" {at:%H:%M}" if edition.cadence is Cadence.IMMEDIATE else "")
+    _, day, hour = _days(edition.composed_at, edition.reader.timezone)
+    date = f" · {day} {hour}" if edition.cadence is Cadence.IMMEDIATE else f" · {day}"
     name = _subject_name(edition)
-    titles = [_short_title(title) for title in titles[:_TITLES_IN_SUBJECT]]
     if not titles:
         return f"{name}nothing new{date}" if name else f"Nothing new{date}"
+    titles = [_short_title(title) for title in titles[:_TITLES_IN_SUBJECT]]
+    papers = matched(edition)
     for number in range(len(titles), 0, -1):
-        more = matched(edition) - number
-        shown = titles[:number] if more <= 0 else [*titles[:number], f"{more:,} more"]
-        line = name + listed(shown) + date
-        if len(line) <= LONGEST_SUBJECT:
-            return line
-    return shorten(name + listed(shown), LONGEST_SUBJECT - len(date)) + date
+        more = papers - number
+        shown = listed(titles[:number] if more <= 0 else [*titles[:number], f"{more:,} more"])
+        if len(name) + len(shown) + len(date) <= LONGEST_SUBJECT:
+            return name + shown + date
+    return shorten(name + shown, LONGEST_SUBJECT - len(date)) + date
+
+
+@lru_cache(maxsize=256)  # the editions of a tick have one moment, and few zones
+def _days(composed_at: datetime, timezone: str) -> tuple[str, str, str]:
+    """Return `Monday, 23 November 2026`, `23 Nov` and `08:00`."""
+    at = composed_at.astimezone(ZoneInfo(timezone))
+    return f"{_WEEKDAYS[at.weekday()]}, {day_in_words(at)}", f"{at.day} {MONTHS[at.month - 1][:3]}", f"{at:%H:%M}"
 
 
 def reason(edition: Edition) -> str:
@@ -177,13 +183,12 @@ def _local(edition: Edition) -> datetime:
 def _titles(edition: Edition) -> list[str]:
     # Best first over all profiles: the first of each section, then the second of each, …
     heads = [islice(_shown(section), _TITLES_IN_SUBJECT) for section in edition.sections]
-    rows = zip_longest(*heads) if len(heads) > 1 else heads
-    papers = [entry.paper for row in rows for entry in row if entry]
-    return list(dict.fromkeys(title_shown(paper) for paper in papers[: 2 * _TITLES_IN_SUBJECT]))
+    papers = [paper for row in zip_longest(*heads) for paper in row if paper] if len(heads) != 1 else heads[0]
+    return list(dict.fromkeys(map(title_shown, islice(papers, 2 * _TITLES_IN_SUBJECT))))
 
 
-def _shown(section: Section) -> Iterator[Entry]:
-    return (entry for entry in section.entries if entry.place is not Place.FOLDED)
+def _shown(section: Section) -> Iterator[Paper]:
+    return (entry.paper for entry in section.entries if entry.place is not Place.FOLDED)
 
 
 def _listed_papers(edition: Edition) -> int:

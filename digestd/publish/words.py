@@ -10,11 +10,12 @@ from collections.abc import Iterable
 
 from jinja2 import nodes
 
-# In the order of their numbers: those of the edition, then those of each section.
+# In the order of their numbers: the edition's own, those that many have, then those of each section.
 WORDS = (
-    *("subject", "preheader", "date", "heading", "intro", "reason"),
-    *("unsubscribe_url", "preferences_url", "online_url", "tune_url", "already_more"),
+    *("subject", "preheader", "reason", "unsubscribe_url", "preferences_url", "online_url", "tune_url"),
+    *("date", "heading", "intro", "already_more"),
 )
+OWN = WORDS.index("date")
 SECTION_WORDS = ("name", "summary", "more")
 
 _LISTS = frozenset({"sections", "already"})  # whose length the shape decides
