@@ -46,7 +46,7 @@ class Templates:
         text = {name: source for name, source in sources.items() if name.endswith(".txt.j2")}
         self._html = _environment(html, autoescape=True)
         self._text = _environment(text, autoescape=False)
-        frames = [_expanded(of[name], of) for of, name in ((html, FRAME_HTML), (text, FRAME_TEXT)) if name in of]
+        frames = [expanded(of[name], of) for of, name in ((html, FRAME_HTML), (text, FRAME_TEXT)) if name in of]
         self.only_shows_words = all(only_shows_words(self._html.parse(frame)) for frame in frames)
 
     def html(self, name: str, **values: object) -> Markup:
@@ -134,17 +134,17 @@ def _environment(sources: Mapping[str, str], autoescape: bool) -> SandboxedEnvir
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.name or name}, line {error.lineno}: {error.message}") from error
     # Now that each is known to parse: an include that is set in once costs no edition anything.
-    environment.loader = DictLoader({name: _expanded(source, sources) for name, source in sources.items()})
+    environment.loader = DictLoader({name: expanded(source, sources) for name, source in sources.items()})
 
     return environment
 
 
-def _expanded(source: str, sources: Mapping[str, str], depth: int = 8) -> str:
+def expanded(source: str, sources: Mapping[str, str], depth: int = 8) -> str:
     """Return a template with the templates that it includes in their places; what is not found is left to fail."""
 
     def included(tag: re.Match[str]) -> str:
         known = sources.get(tag[1])
-        return tag[0] if known is None or depth == 0 else _expanded(known, sources, depth - 1)
+        return tag[0] if known is None or depth == 0 else expanded(known, sources, depth - 1)
 
     return _INCLUDE.sub(included, source)
 

@@ -180,6 +180,7 @@ class Daemon:
         unrest: list[float] = []
         if await asyncio.to_thread(self._ingest_files, unrest):
             self._publishes.wake.set()
+            self._sites.papers_came()
         if unrest:
             self._ingests.wake_in(min(unrest) + SHORTLY)
 

@@ -36,6 +36,7 @@ class Sites:
         self._woken = woken
         self._readers = Site(rounds().store, rounds().clock, standing.probes())
         self._operator: OperatorSite | None = None
+        self._has_readers = False
 
     def show(self, pages: Renderer) -> None:
         """Answer with these pages from now on, and with what the settings in use say of them."""
@@ -46,6 +47,11 @@ class Sites:
         if self._operator is not None:
             self._operator.show(pages)
 
+    def papers_came(self) -> None:
+        """Have new papers ready for the pages, where readers are answered."""
+        if self._has_readers:
+            self._readers.papers_came()
+
     async def serve_readers(self, stop: asyncio.Event) -> None:
         """Answer the links of the mails, where a port is set for it. Raises ConfigError when that is taken."""
         settings = self._rounds().settings
@@ -53,6 +59,8 @@ class Sites:
         if port is None and given is None:
             return
         self.show(await asyncio.to_thread(build.pages, settings))
+        self._has_readers = True
+        self.papers_came()
 
         def ready(bound: int) -> None:
             log.info("web-serving", host=host, port=bound)

@@ -119,7 +119,7 @@ class Connections:
         self._failure: StoreFailed | None = None
         try:
             with self._errors():
-                self._writer = self._connect()
+                self._writer = self._connect(busy_timeout)
                 self._refuse(thorough)
         except BaseException:
             self.close()
@@ -156,20 +156,24 @@ class Connections:
         with self._errors():
             connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
-                connection = self._connect()
-                connection.execute("PRAGMA query_only = ON")
-                self._local.connection = connection
+                connection = self._local.connection = self._reading(self._busy_timeout)
             yield connection
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
-        """Let this thread's reads within raise StoreBusy where they would wait for another process."""
-        with self.read() as connection:
-            connection.execute("PRAGMA busy_timeout = 0")
-            try:
-                yield
-            finally:
-                connection.execute(f"PRAGMA busy_timeout = {round(self._busy_timeout * 1000)}")
+        """Let this thread's reads within raise StoreBusy where they would wait for another process.
+
+        They have a connection of their own: telling one to wait and not to wait took as long as what is asked of it.
+        """
+        if not hasattr(self._local, "quick"):
+            with self._errors():
+                self._local.quick = self._reading(0)
+        other = getattr(self._local, "connection", None)
+        self._local.connection = self._local.quick
+        try:
+            yield
+        finally:
+            self._local.connection = other
 
     @contextmanager
     def tables(self) -> Iterator[Database]:
@@ -186,11 +190,16 @@ class Connections:
                 connection.close()
             self._opened.clear()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _reading(self, busy_timeout: float) -> sqlite3.Connection:
+        connection = self._connect(busy_timeout)
+        connection.execute("PRAGMA query_only = ON")
+        return connection
+
+    def _connect(self, busy_timeout: float) -> sqlite3.Connection:
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",  # never make a file: only `create` does, and knows when
             uri=True,
-            timeout=self._busy_timeout,
+            timeout=busy_timeout,
             isolation_level=None,
             check_same_thread=False,
         )

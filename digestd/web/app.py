@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from urllib.parse import quote
 
 import structlog
 from starlette.applications import Starlette
@@ -72,10 +71,11 @@ class Site:
         app = Starlette(
             routes=[
                 *self._probes,
+                Route("/u/{token}", pages.reader, methods=["GET", "POST"]),  # first what is asked most
                 *(pages.signups(opening).routes() if opening else ()),
                 *pages.own(learning=learning).routes(),
                 *(pages.tuning().routes() if learning else ()),
-                Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),
+                Route("/u/{token:path}", pages.reader, methods=["GET", "POST"]),  # a link of which too much was copied
                 Route("/healthz", pages.health, methods=["GET"]),
             ],
             exception_handlers={HTTPException: pages.refused, StoreError: pages.failed},
@@ -85,6 +85,10 @@ class Site:
         )
         app.router.redirect_slashes = False  # a redirect would repeat the token in a header
         self._app = app
+
+    def papers_came(self) -> None:
+        """Have new papers made ready by a thread, so that no reader waits for it at the first preview."""
+        self._rooms.threads.begin(self._rooms.sample.look)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI 3)."""
@@ -151,24 +155,26 @@ class _Pages:
         return await (self._choose(request) if request.method == "POST" else self._show(request))
 
     async def _show(self, request: Request) -> Response:
+        token = request.path_params["token"]
         refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
         try:
-            stored = await self._threads.read(partial(self._subscriptions.opened, request.path_params["token"]))
+            stored = await self._threads.read(partial(self._subscriptions.opened, token))
         except NotFound:
             return await self._not_found(refuse_at)
-        return self._page(wording.subscription(stored, page=_last(request)))
+        return self._page(wording.subscription(stored, page=token))
 
     async def _choose(self, request: Request) -> Response:
+        token = request.path_params["token"]
         choice = choice_of(request.headers.get("Content-Type", ""), await body_of(request))
         refuse_at = asyncio.get_running_loop().time() + REFUSAL_SECONDS
         try:
-            made = await self._threads.run(partial(self._subscriptions.choose, request.path_params["token"], choice))
+            made = await self._threads.run(partial(self._subscriptions.choose, token, choice))
         except NotFound:
             return await self._not_found(refuse_at)
         if not made.allowed:
-            return self._page(wording.subscription(made.subscriber, page=_last(request)), HTTPStatus.CONFLICT)
+            return self._page(wording.subscription(made.subscriber, page=token), HTTPStatus.CONFLICT)
         log.info("reader-chose", subscriber=made.subscriber.pk, choice=choice.value)
-        return self._page(wording.subscription(made.subscriber, choice, _last(request)))
+        return self._page(wording.subscription(made.subscriber, choice, token))
 
     async def health(self, request: Request) -> Response:
         """Answer whether the store can be read."""
@@ -203,8 +209,3 @@ class _Pages:
         self, page: wording.Page, status: int = HTTPStatus.OK, headers: Mapping[str, str] | None = None
     ) -> Response:
         return HTMLResponse(self._renderer.html(page), status, headers)
-
-
-def _last(request: Request) -> str:
-    """Return the last part of the path, which leads from a page to those below it, wherever a proxy has put it."""
-    return quote(str(request.path_params["token"]), safe="")

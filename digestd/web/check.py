@@ -28,7 +28,7 @@ from digestd.web.choices import Choice
 from digestd.web.forms import FIELDS, Typed, at_fields, typed_of
 from digestd.web.own import Known
 from digestd.web.render import Renderer
-from digestd.web.sample import DAYS, Taste
+from digestd.web.sample import DAYS, Sight, Taste
 from digestd.web.tune import Learned, Line, Tuned
 from digestd.web.tune_pages import LEARNED, TUNE
 
@@ -83,7 +83,6 @@ def _subscribing(renderer: Renderer) -> dict[str, str]:
             mistakes=mistakes,
             touched=bool(typed.keywords),
             days=DAYS,
-            weekdays=wording.WEEKDAYS,
         )
         return bytes(made.body).decode()
 
@@ -110,7 +109,6 @@ def _preferring(renderer: Renderer, stored: StoredSubscriber) -> dict[str, str]:
             mistakes=mistakes,
             said=said,
             days=DAYS,
-            weekdays=wording.WEEKDAYS,
             history=[wording.past(past)],
             learning=True,
         )
@@ -123,7 +121,7 @@ def _preferring(renderer: Renderer, stored: StoredSubscriber) -> dict[str, str]:
 
 
 def _taste() -> Taste:
-    return Taste((card(_PAPER, ("agent",)),), 2, 82, (("agent", 2), ("robot*", 0)))
+    return Taste((Sight(card(_PAPER, ("agent",))),), 2, 82, (("agent", 2), ("robot*", 0)))
 
 
 def _tuning(renderer: Renderer, stored: StoredSubscriber) -> dict[str, str]:

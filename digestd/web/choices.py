@@ -72,7 +72,12 @@ def lighter(choice: Choice, profiles: Sequence[Profile]) -> tuple[Profile, ...]:
     if choice is Choice.WEEKLY:
         daily = Cadence.DAILY
         return tuple(replace(one, cadence=Cadence.WEEKLY) if one.cadence is daily else one for one in profiles)
-    return tuple(replace(one, max_papers=max(FEWEST, one.max_papers // 2)) for one in profiles)
+    return tuple(replace(one, max_papers=fewer(one.max_papers)) for one in profiles)
+
+
+def fewer(papers: int) -> int:
+    """Return half as many papers, down to a few; where it is a few already, as many as before."""
+    return min(papers, max(FEWEST, papers // 2))
 
 
 def offered(stored: StoredSubscriber) -> tuple[Choice, ...]:
@@ -84,8 +89,9 @@ def offered(stored: StoredSubscriber) -> tuple[Choice, ...]:
     match state:
         case SubscriberState.ACTIVE:
             profiles = stored.subscriber.profiles if stored.origin is not Origin.FILE else ()
-            changes = (choice for choice in (Choice.WEEKLY, Choice.FEWER) if lighter(choice, profiles) != profiles)
-            return Choice.UNSUBSCRIBE, Choice.PAUSE, *changes
+            weekly = (Choice.WEEKLY,) if any(one.cadence is Cadence.DAILY for one in profiles) else ()
+            smaller = (Choice.FEWER,) if any(fewer(one.max_papers) < one.max_papers for one in profiles) else ()
+            return Choice.UNSUBSCRIBE, Choice.PAUSE, *weekly, *smaller
         case SubscriberState.PAUSED:
             return Choice.RESUME, Choice.UNSUBSCRIBE
         case SubscriberState.UNSUBSCRIBED:

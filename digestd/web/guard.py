@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,7 +24,7 @@ class Guard:
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str], root_path: str, failed: Response) -> None:
         self._app = app
-        self._headers = headers
+        self._headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
         self._root_path = root_path
         self._failed = failed
 
@@ -40,10 +39,10 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(raw=list(message["headers"]))
-                for name, value in self._headers.items():
-                    headers.setdefault(name, value)  # a page that needs a script, or styles in it, says so itself
-                message["headers"] = headers.raw
+                said = message["headers"]
+                names = {name for name, _ in said}
+                # A page that needs a script, or styles in it, says so itself.
+                message["headers"] = [*said, *(header for header in self._headers if header[0] not in names)]
             await send(message)
 
         if self._root_path:

@@ -76,8 +76,8 @@ class OwnPages:
         """Show what is followed, try a change, and make it."""
         token = request.path_params["token"]
         if request.method != "POST":
-            known = await self._threads.read(partial(self._own.known, token, request.query_params.get("profile", "")))
-            return await self._shown(known)
+            name = request.query_params.get("profile", "") if request.scope["query_string"] else ""
+            return await self._shown(*await self._threads.read(partial(self._opened, token, name)))
         body = await body_of(request)
         wanted = read_form(body, Typed())
         known = await self._threads.read(partial(self._own.known, token, wanted.profile))
@@ -137,9 +137,18 @@ class OwnPages:
         status = HTTPStatus.UNPROCESSABLE_ENTITY if action == "save" else HTTPStatus.OK
         return self._form(known, typed, await self._taste(checked.profile), checked.mistakes, "", status)
 
-    async def _shown(self, known: Known, said: str = "", status: int = HTTPStatus.OK) -> Response:
+    def _opened(self, token: str, name: str) -> tuple[Known, Taste | None]:
+        """Return a reader, and what their profile would have brought where that is found at once: in one read."""
+        known = self._own.known(token, name)
+        with contextlib.suppress(QueryError):
+            return known, self._sample.quick_taste(known.profile) if known.profile else None
+        return known, None
+
+    async def _shown(
+        self, known: Known, taste: Taste | None = None, said: str = "", status: int = HTTPStatus.OK
+    ) -> Response:
         typed = typed_of(known.profile) if known.profile else Typed()
-        return self._form(known, typed, await self._taste(known.profile), said=said, status=status)
+        return self._form(known, typed, taste or await self._taste(known.profile), said=said, status=status)
 
     async def _taste(self, profile: Profile | None) -> Taste | None:
         """Return what a profile would have brought; None without one, or for one that no longer parses."""
@@ -166,7 +175,6 @@ class OwnPages:
             mistakes=at_fields(mistakes),
             said=said,
             days=DAYS,
-            weekdays=wording.WEEKDAYS,
             history=[wording.past(one) for one in known.history],
             learning=self._learning,
         )

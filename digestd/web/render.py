@@ -16,16 +16,17 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from digestd.errors import TemplateError
-from digestd.publish.card import Card
-from digestd.publish.templates import Sandbox
+from digestd.publish.templates import Sandbox, expanded
+from digestd.web.sample import Sight, Taste
 from digestd.web.wording import Page
 
 _PAGE = "web/page.html.j2"
 _CARD = "web/card.html.j2"
+_FOUND = "web/found.html.j2"
 _STYLE = "web/style.css"
 _SCRIPT = "web/live.js"
 _OPERATOR_STYLE = "web/operator/style.css"
-CARDS = 512  # kept as they are drawn, some 3 kB each
+CARDS = 1024  # and what stands around them, kept as they are drawn, some 3 kB each
 _REST = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -37,7 +38,8 @@ class Renderer:
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         self._environment = Sandbox(
-            loader=jinja2.DictLoader(dict(sources)),
+            # An include that is set in once costs no page anything.
+            loader=jinja2.DictLoader({name: expanded(text, sources) for name, text in sources.items()}),
             autoescape=True,  # select_autoescape() says no to `.html.j2`
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -46,15 +48,15 @@ class Renderer:
             cache_size=-1,  # all of them; one that is looked for costs no lock
         )
         self._environment.filters["thousands"] = "{:,}".format
-        self._environment.globals["drawn"] = lru_cache(maxsize=CARDS)(self._drawn)
+        self._environment.filters["drawn"] = lru_cache(maxsize=CARDS)(self._drawn)
         try:
+            for name, text in sources.items():
+                self._environment.compile(text, name)  # as it was written, so that a mistake is found in its line
             style, script, more = (
                 self._environment.get_template(name).render() for name in (_STYLE, _SCRIPT, _OPERATOR_STYLE)
             )
             own = {"style": style, "script": script, "operator_style": style + more}
             self._environment.globals |= {name: Markup(text) for name, text in own.items()}  # noqa: S704 - own files
-            for name in sources:
-                self._environment.get_template(name)
         except jinja2.TemplateSyntaxError as error:
             raise TemplateError(f"{error.name}, line {error.lineno}: {error.message}") from error
         except jinja2.TemplateError as error:
@@ -79,8 +81,10 @@ class Renderer:
         except Exception as error:  # an operator's template is a program: it can fail in any way, and is named
             raise TemplateError(f"{template}: {type(error).__name__}: {error}") from error
 
-    def _drawn(self, card: Card) -> Markup:
-        return Markup(self._environment.get_template(_CARD).render(card=card))  # noqa: S704 - it escapes every value
+    def _drawn(self, what: Sight | Taste) -> Markup:
+        name = _CARD if isinstance(what, Sight) else _FOUND
+        values = {"card": what.card} if isinstance(what, Sight) else {"taste": what}
+        return Markup(self._environment.get_template(name).render(values))  # noqa: S704 - it escapes every value
 
     def live(self, template: str, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
         """Return the answer that is a page with the script."""

@@ -1,6 +1,6 @@
 """The papers of the last days, ready to be tried against what somebody types. All but `tasted` is synchronous.
 
-Papers are analysed when the first visitor after their arrival asks, which takes a thread its time; what is tried
+Papers are analysed once, by a thread when they have come, or when the first visitor after that asks; what is tried
 against them then is a matter of the papers it hits.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
@@ -17,7 +17,7 @@ from digestd.match.document import analyse
 from digestd.match.query import Query, parse_query
 from digestd.match.wanted import distinct
 from digestd.match.window import Window
-from digestd.model import Profile, StoredPaper, WeightedQuery
+from digestd.model import Paper, Profile, StoredPaper, WeightedQuery
 from digestd.publish.card import Card, card
 from digestd.store.base import Store
 from digestd.web.threads import StoreThreads
@@ -25,15 +25,26 @@ from digestd.web.threads import StoreThreads
 DAYS = 7
 MOST = 500  # papers: a week of a busy source; more would cost the first visitor seconds and the machine memory
 SHOWN = 5
-KEPT = timedelta(minutes=1)  # that a paper may be shown past its last day
+KEPT = timedelta(hours=1)  # that a paper may be shown past its last day
+TASTES = 512  # kept, some hundred octets each beside their cards
 FEW = 400  # characters of a profile's queries; as many terms as fit are tried on all papers in some milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Taste:
-    """What a profile would have sent: the best cards, how many papers it hits, of how many, and hits by query."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """A card that is shown to many. It is itself and like no other, so that what was drawn of it is found at once."""
 
-    cards: tuple[Card, ...]
+    card: Card
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taste:
+    """What a profile would have sent: the best cards, how many papers it hits, of how many, and hits by query.
+
+    As with a sight, only the same one is equal to it.
+    """
+
+    cards: tuple[Sight, ...]
     hits: int
     papers: int
     by_query: tuple[tuple[str, int], ...]
@@ -51,6 +62,16 @@ class _Shelf:
     newest: int
     stored: tuple[StoredPaper, ...]
     window: Window
+    tastes: dict[Profile, Taste] = field(default_factory=dict)  # a page asks for what its reader has just looked at
+
+    def taste(self, profile: Profile) -> Taste:
+        """Return what a profile would have sent."""
+        taste = self.tastes.get(profile)
+        if taste is None:
+            if len(self.tastes) >= TASTES:
+                self.tastes.clear()
+            taste = self.tastes[profile] = _taste(self, profile)
+        return taste
 
 
 class Sample:
@@ -62,15 +83,19 @@ class Sample:
         self._turn = threading.Lock()
         self._shelf: _Shelf | None = None
 
+    def look(self) -> None:
+        """Have the papers at hand, so that no visitor waits for them. Raises StoreError."""
+        self._filled()
+
     def taste(self, profile: Profile) -> Taste:
         """Return what a profile would have sent. Raises StoreError, and QueryError for one that was not checked."""
-        return _taste(self._filled(), profile)
+        return self._filled().taste(profile)
 
     def quick_taste(self, profile: Profile) -> Taste | None:
         """Return the same, or None where it would take longer than an event loop should be held. Raises as `taste`."""
         asked = sum(len(query.query) for query in profile.queries) + sum(map(len, profile.exclude))
         shelf = self._current() if asked <= FEW else None
-        return _taste(shelf, profile) if shelf else None
+        return shelf.taste(profile) if shelf else None
 
     def found(self, profile: Profile) -> list[tuple[StoredPaper, tuple[str, ...]]]:
         """Return what a profile finds among the newest papers, and by which queries. Raises as `taste` does."""
@@ -95,7 +120,9 @@ class Sample:
         known = zip(before.stored, before.window.documents, strict=True) if before else ()
         papers = [one for one in known if one[0].pk >= first]
         after = max(first - 1, before.newest if before else 0)
-        papers += [(stored, analyse(stored.paper)) for stored in self._store.papers.between(after, newest)]
+        for stored in self._store.papers.between(after, newest):
+            papers.append((stored, analyse(stored.paper)))
+            card(stored.paper, ())  # remembers what its card says to everybody, for when it is first shown
         return _Shelf(now, newest, tuple(stored for stored, _ in papers), Window(document for _, document in papers))
 
 
@@ -119,7 +146,7 @@ def _taste(shelf: _Shelf, profile: Profile) -> Taste:
         return rank.order(stored.paper, rank.standing(parts, stored))
 
     best = sorted(hits, key=order)[:SHOWN]
-    cards = tuple(_card(stored.paper, tuple(one.query for one, _ in found)) for stored, found in best)
+    cards = tuple(_sight(stored.paper, tuple(one.query for one, _ in found)) for stored, found in best)
     return Taste(cards, len(hits), len(shelf.stored), tuple(counts.items()))
 
 
@@ -144,5 +171,6 @@ def _parsed(text: str) -> Query:
     return parse_query(text)
 
 
-# The same words bring the same papers to many.
-_card = lru_cache(maxsize=512)(card)
+@lru_cache(maxsize=512)  # the same words bring the same papers to many
+def _sight(paper: Paper, queries: tuple[str, ...]) -> Sight:
+    return Sight(card(paper, queries))

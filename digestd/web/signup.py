@@ -86,8 +86,8 @@ class Signing:
         signup = self.opened(token)
         key = self._store.editions.key()
         if signup.is_open:
-            taste = self._sample.taste(signup.profile).cards[:_TASTED]
-            titles = tuple(("".join(run.text for run in card.title), card.url) for card in taste)
+            cards = [sight.card for sight in self._sample.taste(signup.profile).cards[:_TASTED]]
+            titles = tuple(("".join(run.text for run in card.title), card.url) for card in cards)
             letter = self._letter(LetterKind.WELCOME, signup.profile, "", titles)
             snapshot = self._store.editions.keep(self._opening.snapshot())
             try:

@@ -130,7 +130,7 @@ class SignupPages:
         touched: bool = True,
     ) -> Response:
         values = {"typed": typed, "taste": taste, "mistakes": at_fields(mistakes), "touched": touched, "days": DAYS}
-        return self._renderer.live(_SUBSCRIBE, status, weekdays=wording.WEEKDAYS, **values)
+        return self._renderer.live(_SUBSCRIBE, status, **values)
 
     def _words(self, page: wording.Page, status: int = HTTPStatus.OK) -> Response:
         return HTMLResponse(self._renderer.html(page), status)

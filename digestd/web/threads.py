@@ -19,7 +19,8 @@ from digestd.errors import StoreBusy
 THREADS = 4
 LONGEST_QUEUE = 500  # calls: a second's work for a healthy store, and far more than it gets
 LONGEST_READ = 0.02  # seconds that the loop may be held by one; a disk that takes longer is left to the threads
-DISTRUST = 10.0  # seconds after such a one
+FAR_TOO_LONG = 0.2  # seconds; one that takes longer than LONGEST_READ may also have waited for a processor
+DISTRUST = 10.0  # seconds after two of the former in a row, or one of the latter
 
 _T = TypeVar("_T")
 
@@ -32,6 +33,7 @@ class StoreThreads:
         self._limit = limit
         self._at_once = at_once
         self._slow_until = 0.0
+        self._was_slow = False
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="web-store")
         self._waiting = 0
 
@@ -46,9 +48,15 @@ class StoreThreads:
                 pass  # a thread may wait for it
             finally:
                 now = time.monotonic()
-                if now - begun > LONGEST_READ:
+                is_slow = now - begun > LONGEST_READ
+                if is_slow and (self._was_slow or now - begun > FAR_TOO_LONG):
                     self._slow_until = now + DISTRUST
+                self._was_slow = is_slow
         return await self.run(call)
+
+    def begin(self, call: Callable[[], object]) -> None:
+        """Have a call made that prepares something; that it failed is met by who needs what it was to prepare."""
+        self._pool.submit(call)
 
     async def run(self, call: Callable[[], _T]) -> _T:
         """Return what `call` returns, or raise what it raises.

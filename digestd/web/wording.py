@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from types import MappingProxyType
 
-from digestd.model import Origin, OutboxState, SubscriberState, Weekday
+from digestd.model import Origin, OutboxState, SubscriberState
 from digestd.publish.card import day_in_words
 from digestd.publish.letter import rhythm
 from digestd.publish.wording import counted
 from digestd.store.base import Past, Signup, StoredSubscriber
 from digestd.web.choices import Choice, offered
 
-WEEKDAYS = tuple(zip(Weekday, ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), strict=True))
 LONGEST_DOMAIN = 60  # characters; a real one is shorter, and a page must not be made of one
 
 _LABELS = MappingProxyType(
@@ -69,7 +68,8 @@ def masked(address: str) -> str:
 def subscription(stored: StoredSubscriber, made: Choice | None = None, page: str = "") -> Page:
     """Return the page of a subscriber as they are now; `made` is the choice that has just led there.
 
-    `page` is the address of this page, under which the others of this reader lie.
+    `page` is the last part of this page's path, which leads to those of this reader below it wherever a proxy has put
+    it: the token that opened it, or nothing.
     """
     state = stored.subscriber.state
     heading, lead, notes = _said(stored, made)

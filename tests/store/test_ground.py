@@ -128,9 +128,12 @@ def test_read_at_once_does_not_wait_for_who_holds_the_whole_file(room: StoreRoom
     with closing(SqliteStore(room.path, busy_timeout=30)) as store, closing(sqlite3.connect(room.path)) as other:
         with store.at_once():
             assert store.papers.newest() == 0
-            connection = store._connections._local.connection
-            assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 0
-        assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 30_000
+            with store._connections.read() as connection:
+                assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 0
+        assert store.papers.newest() == 0
+        with store._connections.read() as connection:
+            assert connection.execute("PRAGMA busy_timeout").fetchone()[0] == 30_000
+            assert connection.execute("PRAGMA query_only").fetchone()[0] == 1
         other.execute("BEGIN IMMEDIATE")
         with store.at_once():
             assert store.papers.newest() == 0, "a writer holds up nobody who reads"

@@ -85,6 +85,7 @@ def test_offered_lighter_mail_is_what_would_change_something_and_is_not_the_file
     basic = (Choice.UNSUBSCRIBE, Choice.PAUSE)
     assert offered(stored(active, reader, daily)) == (*basic, Choice.WEEKLY, Choice.FEWER)
     assert offered(stored(active, reader, weekly)) == basic
+    assert offered(stored(active, reader, replace(weekly, max_papers=3))) == basic
     assert offered(replace(stored(active, reader, daily), origin=Origin.FILE)) == basic
 
 
@@ -92,6 +93,7 @@ def test_lighter_mail_is_weekly_or_half_as_many_down_to_a_few() -> None:
     profiles = (profile(max_papers=20), profile("B", max_papers=7), profile("C", cadence=Cadence.IMMEDIATE))
     assert [one.cadence for one in lighter(Choice.WEEKLY, profiles)] == ["weekly", "weekly", "immediate"]
     assert [one.max_papers for one in lighter(Choice.FEWER, profiles)] == [10, 5, 10]
+    assert [one.max_papers for one in lighter(Choice.FEWER, [profile(max_papers=3)])] == [3], "fewer is never more"
 
 
 def stored(state: SubscriberState, by: Origin, *profiles: Profile, has_left: bool = False) -> StoredSubscriber:

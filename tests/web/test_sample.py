@@ -10,6 +10,7 @@ import pytest
 from support.store_room import MONDAY, StoreRoom, profile
 
 from digestd.model import Paper, Profile, WeightedQuery
+from digestd.web import sample
 from digestd.web.sample import DAYS, FEW, KEPT, Sample
 
 PAPERS = (
@@ -47,7 +48,7 @@ def test_taste_counts_each_query_leaves_out_what_is_excluded_and_puts_the_best_f
     taste = room.sample.taste(wanted)
     assert (taste.hits, taste.papers) == (2, 4)
     assert dict(taste.by_query) == {"agent": 2, "nest": 2, "quark": 0}
-    assert [card.title_text for card in taste.cards] == ["A *nest*", "An *agent*"], "nest weighs more in a title"
+    assert [sight.card.title_text for sight in taste.cards] == ["A *nest*", "An *agent*"], "nest weighs more in a title"
 
 
 def test_taste_leaves_out_what_scores_too_little(room: Room) -> None:
@@ -62,7 +63,21 @@ def test_quick_taste_is_the_same_once_the_papers_are_at_hand(room: Room) -> None
     assert room.sample.quick_taste(wanted) == taste
     room.ingest([Paper("arXiv:2401.00005", "One more agent")], MONDAY)
     assert room.sample.quick_taste(wanted) is None, "a new one is to be read first"
-    assert room.sample.taste(wanted).hits == taste.hits + 1
+    room.sample.look()
+    found = room.sample.quick_taste(wanted)
+    assert found is not None
+    assert found.hits == taste.hits + 1
+
+
+def test_taste_is_found_once_for_who_looks_again_and_not_kept_for_ever(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "TASTES", 2)
+    taste = room.sample.taste(profile())
+    assert room.sample.taste(profile()) is taste
+    others = [room.sample.taste(profile("Agents", word)) for word in ("nest", "survey")]
+    assert [one.hits for one in others] == [2, 1]
+    assert room.sample.taste(profile()) is not taste
 
 
 def test_quick_taste_leaves_many_words_to_a_thread(room: Room) -> None:

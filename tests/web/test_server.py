@@ -7,7 +7,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -156,9 +158,7 @@ async def test_store_threads_refuse_what_would_wait_too_long_or_in_too_long_a_qu
     assert await store.run(lambda: "again") == "again"
 
 
-async def test_store_threads_read_in_the_loop_unless_the_store_would_wait_or_has_been_slow(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_store_threads_read_in_the_loop_unless_the_store_would_wait() -> None:
     asked: list[threading.Thread] = []
 
     def call() -> str:
@@ -172,11 +172,35 @@ async def test_store_threads_read_in_the_loop_unless_the_store_would_wait_or_has
     busy = True
     assert await store.read(call) == "read", "a thread waits for what the loop does not"
     assert [one is loop for one in asked[1:]] == [True, False]
-    monkeypatch.setattr(threads, "LONGEST_READ", -1.0)
-    busy = False
-    await store.read(call)
-    await store.read(call)
-    assert [one is loop for one in asked[3:]] == [True, False], "a slow disk is left to the threads for a while"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "in_the_loop"),
+    [
+        ((0.03, 0.03, 0.0), [True, True, False]),
+        ((0.03, 0.0, 0.03, 0.0), [True, True, True, True]),
+        ((0.3, 0.0), [True, False]),
+    ],
+    ids=["slow again", "waited for a processor now and then", "far too slow once"],
+)
+async def test_store_threads_leave_a_slow_disk_to_the_threads_for_a_while(
+    seconds: tuple[float, ...], in_the_loop: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = 0.0, []
+
+    def read(takes: float) -> None:
+        nonlocal now
+        now += takes
+        asked.append(threading.current_thread() is loop)
+
+    loop, store = threading.current_thread(), StoreThreads(WAIT)
+    monkeypatch.setattr(threads, "time", SimpleNamespace(monotonic=lambda: now))
+    for takes in seconds:
+        await store.read(partial(read, takes))
+    assert asked == in_the_loop
+    now += threads.DISTRUST
+    await store.read(partial(read, 0.0))
+    assert asked[-1], "and are trusted again"
 
 
 def hold(free: threading.Event) -> Callable[[], bool]:
