@@ -10,11 +10,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 from digestd.store.base import Composed, Saved
 from digestd.store.sqlite import to_ms
 
 Row = tuple[object, ...]  # of plain strings: members of an enum are bound at twice the price
+
+_TOGETHER = 100  # rows of one statement; ten times as many are no faster
 
 # json.dumps builds an encoder for each call that asks for anything but its defaults.
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
@@ -60,13 +63,23 @@ class Saving:
         try:
             self._connection.executemany(self._sql["insert_edition"], [self._edition(pk, one) for pk, one in chosen])
             self._connection.executemany(self._sql["insert_section"], sections)
-            self._connection.executemany(self._sql["insert_entry"], entries)
+            self._insert(self._sql["insert_entry"], entries)
             self._connection.execute(self._sql["insert_outbox"], {"first": first})
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
                 return None
             raise
         return Saved(len(composed), len(chosen), len(entries))
+
+    def _insert(self, statement: str, rows: Sequence[Row]) -> None:
+        """Insert rows, nearly all of them many by one statement: narrow rows cost half as much then."""
+        whole = len(rows) - len(rows) % _TOGETHER
+        if whole:
+            row = f"({', '.join('?' * len(rows[0]))})"
+            many = statement.replace(f"VALUES {row}", f"VALUES {', '.join([row] * _TOGETHER)}")
+            for first in range(0, whole, _TOGETHER):
+                self._connection.execute(many, tuple(chain.from_iterable(rows[first : first + _TOGETHER])))
+        self._connection.executemany(statement, rows[whole:])
 
     def _edition(self, pk: int, one: Composed) -> Row:
         person = one.subscriber

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, time
 from difflib import get_close_matches
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from digestd.errors import NotAllowed, NotFound
@@ -53,13 +54,13 @@ def spec_of(profile: Profile) -> str:
 @lru_cache(maxsize=4096)  # many follow the same, and a reader's pages ask for theirs again and again
 def profile_of(name: str, spec: str) -> Profile:
     """Return the profile of a name and what `spec_of` wrote."""
-    content = json.loads(spec)
+    content = _read(spec)
     return Profile(
         name=name,
         queries=tuple([_weighted(query, weight) for query, weight in content["queries"]]),
         exclude=tuple(content["exclude"]),
         alert=tuple(content["alert"]),
-        cadence=Cadence(content["cadence"]),
+        cadence=_CADENCES[content["cadence"]],
         at=time.fromisoformat(content["at"]),
         days=_days(tuple(content["days"])),
         timezone=content["timezone"],
@@ -70,6 +71,8 @@ def profile_of(name: str, spec: str) -> Profile:
     )
 
 
+_read = json.JSONDecoder().decode  # json.loads looks at what it is given first
+_CADENCES = MappingProxyType({str(cadence): cadence for cadence in Cadence})
 _weighted = lru_cache(maxsize=16_384)(WeightedQuery)  # of many people, and so of many contents
 
 
