@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from digestd import __version__
 from digestd.errors import StoreError, StoreUnusable
 from digestd.ingest.inbox import sync_folder
 from digestd.store.guard import RESTORE, beside
@@ -74,6 +75,7 @@ def _fill(fresh: Path, token: str) -> None:
                 connection.execute(statement)
             connection.execute("INSERT INTO secret VALUES ('signing key', ?)", (secrets.token_bytes(32),))
             connection.execute("INSERT INTO instance (token) VALUES (?)", (token,))
+            connection.execute("INSERT INTO grammar (name) VALUES (?)", (__version__,))  # no word is older than this
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("PRAGMA journal_mode = WAL")

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.world import World, papers
 
+from digestd import __version__
 from digestd.letters import LetterKind
 from digestd.model import Edition, Origin, OutboxState, Profile, Subscriber, SubscriberState, WeightedQuery
 from digestd.publish.render import render
 from digestd.publish.tokens import unsubscribe_token
+from digestd.store.open import SqliteStore
 from digestd.store.sql import statements
 
 OLD = "agent AND"  # what an older grammar is taken to have read
@@ -21,6 +24,7 @@ OLD = "agent AND"  # what an older grammar is taken to have read
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
+    made.store.grammar.read_with("older")
     yield made
     made.close()
 
@@ -80,6 +84,11 @@ def test_letter_about_search_words_says_what_and_why_in_both_parts(world: World)
         assert "column" in part
         assert "/preferences" in part
     assert "&lt;b&gt;" in made.html
+
+
+def test_search_words_of_a_new_store_were_read_by_this_version(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "new.db")) as store:
+        assert store.grammar.last() == __version__
 
 
 def test_search_words_are_read_again_by_another_version_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
