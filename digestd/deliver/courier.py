@@ -21,7 +21,7 @@ from typing import cast
 
 import aiosmtplib
 
-from digestd.deliver.line import Line, dot_stuffed
+from digestd.deliver.line import FINAL_DOT, Line, dot_stuffed
 from digestd.deliver.policy import classify, unanswered
 from digestd.deliver.relay import Limits, Relay, connected_socket, log_in, say_hello, tls_context
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
@@ -234,11 +234,14 @@ class SmtpCourier:
         for start in range(0, len(octets), BLOCK):
             block = octets[start : start + BLOCK]
             is_whole = start + BLOCK >= len(octets)
-            if is_whole and (announcement := self._announcement(following)):
-                self._announced = following
-                line.send(block + announcement, replies=4 - bool(start))
-            else:
-                line.send(block, replies=0 if start else 1)
+            replies = 0 if start else 1
+            if is_whole:
+                announcement = self._announcement(following)
+                if announcement:
+                    self._announced = following
+                    replies += len(_TO_354)
+                block += FINAL_DOT + announcement
+            line.send(block, replies)
             await line.drained(self._limits.block)
             if line.has_reply:  # some relays refuse, and leave, before they have heard the end
                 break

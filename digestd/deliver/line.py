@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 MAX_REPLY_OCTETS = 8192  # RFC 5321 4.5.3.1.5 has 512 a line, and nobody reads more of an explanation
+FINAL_DOT = b".\r\n"
 _EXCERPT = 80  # octets of a garbled reply that are shown to the operator
 
 # All lines of a reply carry the same code, all but the last with a hyphen (RFC 5321 4.2.1).
@@ -185,7 +186,7 @@ def _read(octets: bytes) -> Reply:
 
 
 def dot_stuffed(message: bytes) -> bytes:
-    """Return `message` as it goes over the line: dots doubled, the final dot added (RFC 5321 4.5.2).
+    """Return `message` as it goes over the line before FINAL_DOT: with a line end, and dots doubled (RFC 5321 4.5.2).
 
     A dot after a bare LF is doubled too: for servers that take LF for a line end, LF.LF would be the end of the
     message, and what follows it commands.
@@ -195,4 +196,4 @@ def dot_stuffed(message: bytes) -> bytes:
     if not message.endswith(b"\r\n"):
         message += b"\r\n"
     # The search is three times as fast as the replacement, and seldom finds any.
-    return (message.replace(b"\n.", b"\n..") if _LINE_WITH_DOT.search(message) else message) + b".\r\n"
+    return message.replace(b"\n.", b"\n..") if _LINE_WITH_DOT.search(message) else message

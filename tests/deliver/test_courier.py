@@ -91,9 +91,7 @@ async def test_carry_of_dots_and_blocks_arrives_unchanged(message: bytes) -> Non
 
 
 def test_dot_stuffed_message_with_bare_line_feed_has_no_early_end() -> None:
-    stuffed = dot_stuffed(b"a\n.\nMAIL FROM:<evil@example.org>\r\n")
-    assert b"\n.\n" not in stuffed
-    assert stuffed.count(b"\n.\r\n") == 1
+    assert dot_stuffed(b"a\n.\nMAIL FROM:<evil@example.org>\r\n") == b"a\n..\nMAIL FROM:<evil@example.org>\r\n"
 
 
 async def test_before_body_is_called_after_354_and_before_the_first_byte() -> None:
