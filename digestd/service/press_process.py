@@ -8,7 +8,7 @@ imports little, because that is the time until the first message.
 from __future__ import annotations
 
 import gc
-import os
+import mmap
 import signal
 import sys
 from collections.abc import Iterable
@@ -43,21 +43,21 @@ def main(pipe: Connection, arena: int) -> None:
 
 
 def _make(pipe: Connection, arena: int, database: Path, keys: tuple[Key, ...]) -> None:
-    with closing(Connections(database, thorough=False)) as connections:
+    with closing(Connections(database, thorough=False)) as connections, mmap.mmap(arena, 0) as view:
         press = Press(SqliteEditions(connections), tuple(Signer.of_pem(*key) for key in keys))
         while True:
             editions: list[int] = pipe.recv()
             try:
-                answer: Answer = laid_down(press.each(editions), arena)
+                answer: Answer = laid_down(press.each(editions), view)
             except DigestdError as error:
                 answer = str(error)
             pipe.send(answer)
 
 
-def laid_down(printed: Iterable[Printed], arena: int) -> list[Made]:
+def laid_down(printed: Iterable[Printed], arena: mmap.mmap) -> list[Made]:
     """Write the messages into the arena from its beginning, and return what is to be said of each.
 
-    One after the other, so that each is made in the memory of the one before.
+    One after the other, so that each is made in the memory of the one before. The arena grows as it must.
     """
     said: list[Made] = []
     at = 0
@@ -66,10 +66,12 @@ def laid_down(printed: Iterable[Printed], arena: int) -> list[Made]:
             said.append(one)
             continue
         message, sha256 = one
-        if os.pwrite(arena, message, at) != len(message):
-            raise OSError("the arena takes no more")
+        end = at + len(message)
+        if end > len(arena):
+            arena.resize(2 * end)
+        arena[at:end] = message
         said.append((len(message), sha256))
-        at += len(message)
+        at = end
     return said
 
 

@@ -25,6 +25,7 @@ from digestd.service import build
 from digestd.service.press_process import Answer, Made, Told
 
 MOST = 4  # presses: each costs about 80 MB, and four make more than a wire carries
+ROOM = 8 * 2**20  # octets of a new arena, of which memory holds what was written to; a batch of messages fits
 DIED = "making its message ended the program that makes them, twice"
 
 _PROCESS = "digestd.service.press_process"
@@ -40,7 +41,8 @@ class _PressProcess:
     def __init__(self, told: Told) -> None:
         ours, theirs = socketpair()
         self._arena = os.memfd_create("digestd-arena")
-        self._view: mmap.mmap | None = None  # of the arena, as large as it was when last looked at
+        os.truncate(self._arena, ROOM)
+        self._view = mmap.mmap(self._arena, ROOM, access=mmap.ACCESS_READ)
         with theirs:  # closed here, so that an end of the press is an end of the pipe
             # A new program and not a fork: a fork of a process with threads may begin with a lock held for ever.
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
@@ -86,7 +88,7 @@ class _PressProcess:
 
     def _seen(self, octets: int) -> mmap.mmap:
         """Return the arena, of which that much is filled. Looked at anew only when it has grown: each page costs."""
-        if self._view is None or len(self._view) < octets:
+        if len(self._view) < octets:
             self._view = mmap.mmap(self._arena, 0, access=mmap.ACCESS_READ)
         return self._view
 

@@ -26,6 +26,14 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
+async def test_press_room_whose_arena_is_too_small_lets_it_grow(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(press_room, "ROOM", 100)
+    editions = [1, 2, 3, 4, 5]
+    with PressRoom(world.settings) as room:
+        assert await room.print(editions[:1]) == Press(world.store.editions, ()).print(editions[:1])
+        assert await room.print(editions) == Press(world.store.editions, ()).print(editions)
+
+
 async def test_press_room_prints_the_same_bytes_as_this_process(world: World) -> None:
     editions = [1, 2, 3, 4, 5]
     here = Press(world.store.editions, ()).print(editions)
