@@ -311,6 +311,10 @@ class Sender:
     public_url: str
     learning: bool = False
 
+    def __hash__(self) -> int:
+        """Return the hash of its address: what is laid out for a sender is looked up several times for a message."""
+        return hash(self.from_address)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

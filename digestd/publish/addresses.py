@@ -27,14 +27,21 @@ def ascii_address(address: str) -> str:
     local, at, domain = address.rpartition("@")
     if not at or not _LOCAL_PART.fullmatch(local) or len(local) > 64:
         raise AddressRefused(f"{address!r}: expected letters of ASCII, digits or signs before the @, at most 64")
-    if not domain.isascii():
-        try:
-            domain = idna.encode(domain, uts46=True).decode("ascii")
-        except idna.IDNAError as error:
-            raise AddressRefused(f"{address!r}: this domain cannot be written in ASCII: {error}") from error
-    if not DOMAIN.fullmatch(domain) or len(local) + 1 + len(domain) > 254:
+    try:
+        domain = _ascii_domain(domain)
+    except idna.IDNAError as error:
+        raise AddressRefused(f"{address!r}: this domain cannot be written in ASCII: {error}") from error
+    if not domain or len(local) + 1 + len(domain) > 254:
         raise AddressRefused(f"{address!r}: expected a domain name after the @, and at most 254 characters in all")
     return f"{local}@{domain}"
+
+
+@lru_cache(maxsize=4096)  # most readers have theirs in common with many
+def _ascii_domain(domain: str) -> str:
+    """Return a domain in ASCII; "" for what is none. Raises IDNAError."""
+    if not domain.isascii():
+        domain = idna.encode(domain, uts46=True).decode("ascii")
+    return domain if DOMAIN.fullmatch(domain) else ""
 
 
 def unsubscribe_urls(sender: Sender, token: str) -> tuple[str | None, str]:

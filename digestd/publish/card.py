@@ -183,7 +183,9 @@ def why(queries: tuple[str, ...]) -> tuple[str, ...]:
 
 def listed(names: list[str]) -> str:
     """Return `one, two and three`."""
-    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+    *others, last = names or [""]
+    head = ", ".join(others)
+    return f"{head} and {last}" if head and last else head or last
 
 
 def shorten(text: str, limit: int) -> str:

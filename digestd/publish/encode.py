@@ -7,14 +7,12 @@ So any pieces, joined, are sound lines, and decode to their joined texts.
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
 LONGEST_LINE = 76  # octets, the soft break's = included
 _SOFT_BREAK = b"=\r\n"
 _ROOM = LONGEST_LINE - 1
-_LINE_END = re.compile(rb"(?<!=)\n")  # soft breaks stay in their line
 
 
 class Piece(NamedTuple):
@@ -31,14 +29,8 @@ class Piece(NamedTuple):
 
 def encoded(text: str) -> bytes:
     """Return a text encoded as a piece."""
-    if "\n" in text or "\r" in text:
-        made = quoted_printable(text)
-        return made if text.endswith("\n") else _closed(made)
-    made = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
-    # A line that begins with a dot would have to be sent with two (RFC 5321 4.5.2): whole messages would be copied.
-    if "." in text and (made.startswith(b".") or b"\n." in made):
-        made = _without_leading_dot(made)
-    return _closed(made.replace(b"\n", b"\r\n")) if made else b""
+    made = quoted_printable(text) if "\n" in text else _line(text)
+    return made if made.endswith(b"\n") or not made else _closed(made)
 
 
 def encoded_address(address: str) -> bytes:
@@ -60,20 +52,23 @@ def quoted_printable(text: str) -> bytes:
 
     Line feeds are the line ends of the text; a carriage return is not one, and is dropped.
     """
-    octets = text.replace("\r", "").encode("utf-8", "replace")
-    if b" \n" in octets or b"\t\n" in octets:  # the library makes the last line of a text right, but not the others
-        made = b"\n".join([binascii.b2a_qp(line, istext=True) for line in octets.split(b"\n")])
-    else:
-        made = binascii.b2a_qp(octets, istext=True)
-    if made.startswith(b".") or b"\n." in made:
-        made = b"\n".join(map(_without_leading_dot, _LINE_END.split(made)))
+    # Line by line, because the library makes right what blanks the last line of a text ends with, but no other's.
+    return b"\r\n".join([_line(line) for line in text.split("\n")])
+
+
+def _line(text: str) -> bytes:
+    """Return a line, without its end, in quoted-printable."""
+    if "\r" in text:
+        text = text.replace("\r", "")
+    made = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
+    # A line that begins with a dot would have to be sent with two (RFC 5321 4.5.2): whole messages would be copied.
+    if "." in text and (made.startswith(b".") or b"\n." in made):
+        made = _without_leading_dot(made)
     return made.replace(b"\n", b"\r\n")
 
 
 def _without_leading_dot(line: bytes) -> bytes:
-    """Return an encoded line; where a piece of it begins with a dot, with its soft breaks set anew."""
-    if not line.startswith(b".") and b"\n." not in line:
-        return line
+    """Return an encoded line of which a piece begins with a dot with its soft breaks set anew."""
     rest = line.replace(b"=\n", b"")
     if rest.startswith(b"."):
         rest = b"=2E" + rest[1:]

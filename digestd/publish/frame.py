@@ -170,4 +170,6 @@ def tidy(text: str) -> str:
     """
     if " \n" in text:  # an operator's template; the shipped ones leave none
         text = "\n".join(line.rstrip(" ") for line in text.split("\n"))
-    return _EMPTY_LINES.sub("\n\n", text).strip("\n") + "\n"
+    if "\n\n\n" in text:
+        text = _EMPTY_LINES.sub("\n\n", text)
+    return text.strip("\n") + "\n"

@@ -151,6 +151,9 @@ def expanded(source: str, sources: Mapping[str, str], depth: int = 8) -> str:
 
 def _rendered(environment: SandboxedEnvironment, name: str, values: Mapping[str, object]) -> str:
     try:
-        return environment.get_template(name).render(values)
+        template = environment.get_template(name)
+        # As `render` does, which takes as long to copy the globals as a card takes for its text.
+        context = template.new_context({**environment.globals, **values}, shared=True)
+        return environment.concat(template.root_render_func(context))
     except Exception as error:  # an operator's template is a program: it can fail in any way, and is named
         raise TemplateError(f"{name}: {type(error).__name__}: {error}") from error
