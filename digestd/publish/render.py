@@ -18,7 +18,7 @@ from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapsh
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import card, title_line
-from digestd.publish.encode import Piece, encoded, encoded_address, joined
+from digestd.publish.encode import Piece, encoded, encoded_address, encoded_lines, joined
 from digestd.publish.frame import Shape, frame, laid_out, tidy
 from digestd.publish.letter import letter_parts
 from digestd.publish.plaintext import underlined, wrap
@@ -184,13 +184,14 @@ _SECTION_IN_TEXT: tuple[Callable[[str], str], ...] = (partial(underlined, line="
 def _own(words: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
     """Return an edition's own words, encoded for the HTML and for the text part."""
     subject, preheader, reason, *urls = words
-    text = [encoded(subject), encoded(preheader), encoded(wrap(reason)), *map(encoded_address, urls)]
-    together = "".join(words)
-    if any(map(together.__contains__, "&<>\"'")):
-        subject, preheader, reason, *urls = [str(escape(word)) for word in words]
-        return [encoded(subject), encoded(preheader), encoded(reason), *map(encoded_address, urls)], text
-    # Most have none of these.
-    return [*text[:2], encoded(reason), *text[3:]], text
+    *first, last, wrapped = encoded_lines([subject, preheader, reason, wrap(reason)])
+    addresses = [encoded_address(url) for url in urls]
+    text = [*first, wrapped, *addresses]
+    together = f"{subject}{preheader}{reason}{urls[0]}"  # the other addresses begin with that one
+    if any(map(together.__contains__, "&<>\"'")):  # most have none of these
+        html = [str(escape(word)) for word in words]
+        return [*encoded_lines(html[:3]), *map(encoded_address, html[3:])], text
+    return [*first, last, *addresses], text
 
 
 # Of the words of an edition, those that many have. Its own are as many as there are readers.

@@ -7,7 +7,15 @@ import quopri
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from digestd.publish.encode import LONGEST_LINE, Piece, joined, quoted_printable
+from digestd.publish.encode import (
+    LONGEST_LINE,
+    Piece,
+    encoded,
+    encoded_address,
+    encoded_lines,
+    joined,
+    quoted_printable,
+)
 
 LETTERS = st.sampled_from(["a", ".", "é", "=", "\n", " ", "\t", "…" * 3, "x" * 75, "y" * 76])
 TEXTS = st.lists(LETTERS, max_size=30).map("".join)
@@ -39,6 +47,24 @@ def test_pieces_are_sound_lines_of_the_joined_text(texts: list[str]) -> None:
 def test_no_line_begins_with_a_dot_that_a_courier_would_double(text: str) -> None:
     for octets in (quoted_printable(f"{text}b"), Piece.of(text).encoded):
         assert not any(line.startswith(b".") for line in octets.split(b"\r\n"))
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(["a", ".", "é", "=", "~", "~\n", "\n", "x b", "." * 75, "y" * 75])).map("".join))
+)
+@example(["a~\nb", "c"])
+@example(["y" * 75, "y" * 76, "é" * 13])
+@example(["y" * 75 + ".", "a"])
+def test_lines_encoded_together_are_those_encoded_alone(texts: list[str]) -> None:
+    texts = [text.strip("\n") or "a" for text in texts]
+    assert encoded_lines(texts) == list(map(encoded, texts))
+
+
+@given(st.text("a./:=", max_size=200))
+@example("https://" + "a" * 67 + ".")
+@example("https://" + "a" * 67)
+def test_address_is_encoded_as_any_text(address: str) -> None:
+    assert encoded_address(address) == encoded(address)
 
 
 def test_carriage_return_is_no_line_end() -> None:
