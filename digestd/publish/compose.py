@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from operator import attrgetter
+from types import MappingProxyType
 from typing import NamedTuple
 
 from digestd.match.learn import Moves, moved
@@ -40,13 +41,13 @@ def select(
     found: Iterable[Found],
     profile: Profile,
     taken: Container[int],
-    near: Callable[[int], frozenset[int]] = lambda number: frozenset(),
+    near: Mapping[int, frozenset[int]] = MappingProxyType({}),
     moves: Callable[[int], Moves] | None = None,
 ) -> Selection:
     """Return a profile's papers, best first, capped, without those `taken`.
 
-    `taken` holds papers (by `pk`) that this subscriber was or is being told of already. `near` tells the near-copies
-    of a paper: those of a card are folded into it, however well they match, and take no place of their own. `moves`
+    `taken` holds papers (by `pk`) that this subscriber was or is being told of already. `near` has the near-copies
+    of each paper: those of a card are folded into it, however well they match, and take no place of their own. `moves`
     tells by what its reader's leaning moves a paper; where nothing was learned, there is none.
     """
     ranked = [one for one in found if one.stored.pk not in taken]
@@ -56,7 +57,7 @@ def select(
     cards: dict[int, list[Found]] = {}
     titles: list[Found] = []
     for one in ranked:
-        copies = near(one.stored.pk)
+        copies = near.get(one.stored.pk, ())
         shown = next((pk for pk in cards if pk in copies and len(cards[pk]) <= MAX_FOLDED), None) if copies else None
         if shown is not None:
             cards[shown].append(one)

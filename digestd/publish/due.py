@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from digestd.model import Cadence, Profile, QuietHours
-from digestd.publish.schedule import day_of, following, immediate_issue, latest, quiet_until
+from digestd.publish.schedule import around, day_of, immediate_issue, quiet_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def decide(
     """Decide about a cadence whose hour has come or, of `immediate`, for which papers up to `newest` have."""
     quiet_end = quiet_until(hours.quiet, hours.timezone, now)
     if cadence is not Cadence.IMMEDIATE:
-        slot, coming = latest(profile, now), following(profile, now).at
-        if standing.issue is not None and slot.issue <= standing.issue:
-            return Decision(None, coming)
-        return Decision(None, quiet_end) if quiet_end else Decision(slot.issue, coming)
+        last, coming = around(profile, now)
+        if standing.issue is not None and last.issue <= standing.issue:
+            return Decision(None, coming.at)
+        return Decision(None, quiet_end) if quiet_end else Decision(last.issue, coming.at)
     if quiet_end:
         return Decision(None, quiet_end)
     if rules.group_wait and standing.due_at is None:

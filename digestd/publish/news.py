@@ -8,7 +8,7 @@ newest backwards, a stretch at a time, only as far as a profile asks.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -128,19 +128,16 @@ class News:
         """The number that a profile without progress begins after."""
         return self._first()
 
-    def count(self, after: int) -> int:
-        """Return how many papers arrived after `after`."""
-        return self._after(after).looked
-
-    def near(self, number: int) -> frozenset[int]:
-        """Return the near-copies of a paper among those that somebody has looked at."""
+    @property
+    def near(self) -> Mapping[int, frozenset[int]]:
+        """The near-copies of each paper that has some among those that somebody has looked at."""
         if self._near is None:
             numbered = list(self.documents(self._begin))
             found = near_copies((document for _, document in numbered), self._threshold)
             self._near = {
                 numbered[place][0]: frozenset(numbered[other][0] for other in others) for place, others in found.items()
             }
-        return self._near.get(number, frozenset())
+        return self._near
 
     def moves(self, terms: Sequence[Term], number: int) -> Moves:
         """Return by which of a reader's terms a paper is moved that somebody has looked at."""
@@ -174,15 +171,15 @@ class News:
         stretches, looked = self._after(after)
         if not looked:
             return Findings()
-        asked: dict[str, tuple[str, tuple[_Hit, ...]]] = {}
+        counts: dict[str, tuple[str, int]] = {}
         by_paper: dict[int, list[_Hit]] = {}
         for one in sorted(wanted.queries, key=attrgetter("weight"), reverse=True):
-            canonical, hits = self._asked(one.query, one.weight, after)
-            if canonical in asked:  # two spellings of one query would count twice; the heavier one speaks for both
-                continue
-            asked[canonical] = one.query, hits
-            for hit in hits:
-                by_paper.setdefault(hit.found.stored.pk, []).append(hit)
+            asked = (one.query, one.weight, after)
+            canonical, hits = self._answers.get(asked) or self._answer(asked)
+            if canonical not in counts:  # two spellings of a query would count twice; the heavier one speaks for both
+                counts[canonical] = one.query, len(hits)
+                for hit in hits:
+                    by_paper.setdefault(hit.found.stored.pk, []).append(hit)
         excluded = {
             stretch.papers[place].pk
             for text in wanted.exclude
@@ -193,27 +190,26 @@ class News:
         below: list[int] = []
         taken_out: list[int] = []
         for number in sorted(by_paper):
+            hits_of = by_paper[number]
             if number in excluded:
                 taken_out.append(number)
-                continue
-            whole = _together(by_paper[number])
-            if whole.entry.score >= wanted.min_score:
-                found.append(whole)
-            else:
+            elif (
+                whole := hits_of[0].found if len(hits_of) == 1 else _together(hits_of)
+            ).entry.score < wanted.min_score:
                 below.append(number)
-        counts = tuple((query, len(places)) for query, places in asked.values())
-        return Findings(tuple(found), looked, counts, tuple(below), tuple(taken_out))
+            else:
+                found.append(whole)
+        return Findings(tuple(found), looked, tuple(counts.values()), tuple(below), tuple(taken_out))
 
-    def _asked(self, text: str, weight: float, after: int) -> _Answer:
-        known = self._answers.get((text, weight, after))
-        if known is None:
-            known = self._weighed(text, weight, after)
-            self._ready += len(known.hits)
-            if self._ready > MAX_READY or len(self._answers) >= MAX_QUERIES:
-                self._answers.clear()
-                self._ready = len(known.hits)
-            self._answers[text, weight, after] = known
-        return known
+    def _answer(self, asked: tuple[str, float, int]) -> _Answer:
+        """Return what a query of a weight finds beyond a number, and keep it."""
+        answer = self._weighed(*asked)
+        self._ready += len(answer.hits)
+        if self._ready > MAX_READY or len(self._answers) >= MAX_QUERIES:
+            self._answers.clear()
+            self._ready = len(answer.hits)
+        self._answers[asked] = answer
+        return answer
 
     def _weighed(self, text: str, weight: float, after: int) -> _Answer:
         stretches, looked = self._after(after)
@@ -231,8 +227,6 @@ class News:
 def _together(hits: Sequence[_Hit]) -> Found:
     """Return a paper as found by all queries that hit it, the heaviest first."""
     found, _, _, merit = hits[0]
-    if len(hits) == 1:
-        return found
     queries = tuple(hit.found.entry.queries[0] for hit in hits)
     score = sum(hit.score for hit in hits) / rank.SCALE
     return Found.by(found.stored, queries, score, rank.raised(sum(hit.rare for hit in hits), merit))

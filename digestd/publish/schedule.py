@@ -57,18 +57,26 @@ def instant(day: date, hour: time, zone: ZoneInfo) -> datetime:
     return high.replace(microsecond=0)
 
 
+def around(profile: Profile, now: datetime) -> tuple[Slot, Slot]:
+    """Return the slots of the profile's own cadence that came last, at or before `now`, and that comes next."""
+    return _around(Times.of(profile), now)
+
+
 def latest(profile: Profile, now: datetime) -> Slot:
-    """Return the slot of the profile's own cadence that came last, at or before `now`."""
-    return _latest(Times.of(profile), now)
+    """Return the slot that came last."""
+    return around(profile, now)[0]
 
 
 def following(profile: Profile, now: datetime) -> Slot:
-    """Return the slot of the profile's own cadence that comes next, after `now`."""
-    return _following(Times.of(profile), now)
+    """Return the slot that comes next."""
+    return around(profile, now)[1]
 
 
-# Most readers of a tick share their hour with many others.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # most readers of a tick share their hour with many others
+def _around(profile: Times, now: datetime) -> tuple[Slot, Slot]:
+    return _latest(profile, now), _following(profile, now)
+
+
 def _latest(profile: Times, now: datetime) -> Slot:
     zone = ZoneInfo(profile.timezone)
     day = now.astimezone(zone).date() + DAY  # set back over midnight, a clock comes to the day before once more
@@ -79,7 +87,6 @@ def _latest(profile: Times, now: datetime) -> Slot:
         day -= DAY
 
 
-@lru_cache(maxsize=4096)
 def _following(profile: Times, now: datetime) -> Slot:
     zone = ZoneInfo(profile.timezone)
     day = now.astimezone(zone).date() - DAY

@@ -7,7 +7,7 @@ the commit, leaves the issue due.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -120,7 +120,7 @@ def preview(
     now = _kept(now)
     person = store.editions.profiles_of(subscriber)
     news, key = _news(store, now, near), store.editions.key()
-    issues = list(_grouped(person, [_next(person, due, news, now) for due in person.profiles]))
+    issues = _grouped(person, [_next(person, due, news, now) for due in person.profiles])
     token = unsubscribe_token(key, person.pk, person.email)
     reader = Reader(person.email, person.name, person.timezone, token)
     return [
@@ -226,13 +226,15 @@ def _opened(due: DueProfile, issue: str, coming: datetime | None, news: News, at
     return _Open(due, issue, after, at, Advance(due.pk, due.cadence, due.issue, issue, news.newest, coming))
 
 
-def _grouped(person: DueSubscriber, opened: Iterable[_Open]) -> Iterator[_Issue]:
-    """Yield a person's issues, alerts first, so that the digest of the same moment does not repeat them."""
+def _grouped(person: DueSubscriber, opened: Sequence[_Open]) -> list[_Issue]:
+    """Return a person's issues, alerts first, so that the digest of the same moment does not repeat them."""
+    if len(opened) == 1:
+        return [_Issue(person, tuple(opened))]
     groups: dict[tuple[str, datetime], list[_Open]] = {}
     for one in opened:
         groups.setdefault((one.issue, one.at), []).append(one)
     issues = (_Issue(person, tuple(group)) for group in groups.values())
-    yield from sorted(issues, key=lambda issue: (issue.cadence is not Cadence.IMMEDIATE, issue.at))
+    return sorted(issues, key=lambda issue: (issue.cadence is not Cadence.IMMEDIATE, issue.at))
 
 
 def _compose(
@@ -256,7 +258,7 @@ def _compose(
 def _composed(
     issue: _Issue, told: dict[int, Announced], news: News, key: bytes, rules: AlertRules, terms: Sequence[Term]
 ) -> Composed:
-    """Return an issue as composed; what it announces is added to `told`."""
+    """Return an issue as composed; what it announces is added to `told` where that person has another profile."""
     person, cadence = issue.person, issue.cadence
     is_digest = cadence is not Cadence.IMMEDIATE  # an alert has something to say, or is none
     sections = []

@@ -130,20 +130,24 @@ def _sections(edition: int, one: Composed) -> Iterator[Row]:
         )
 
 
-def _entries(edition: int, one: Composed) -> Iterator[Row]:
-    subscriber = one.subscriber.pk
-    placed = ((section.due.pk, paper, entry) for section in one.sections for paper, entry in section.entries)
-    for position, (profile, paper, entry) in enumerate(placed):
-        yield (
-            subscriber,
-            paper.pk,
-            edition,
-            profile,
-            position,
-            paper.revision,
-            str(entry.place),
-            entry.score,
-            entry.standing,
-            _queries(entry.queries),
-            _encoded(entry.moved) if entry.moved else "",
-        )
+def _entries(edition: int, one: Composed) -> list[Row]:
+    subscriber, rows = one.subscriber.pk, list[Row]()
+    for section in one.sections:
+        profile = section.due.pk
+        for paper, entry in section.entries:
+            rows.append(
+                (
+                    subscriber,
+                    paper.pk,
+                    edition,
+                    profile,
+                    len(rows),
+                    paper.revision,
+                    str(entry.place),
+                    entry.score,
+                    entry.standing,
+                    _queries(entry.queries),
+                    _encoded(entry.moved) if entry.moved else "",
+                )
+            )
+    return rows

@@ -81,7 +81,7 @@ def test_counting_of_an_immediate_profile_is_both_with_the_weight_of_its_own() -
 def test_select_folds_near_copies_into_the_card_that_stands_first() -> None:
     near = {1: frozenset({2, 4}), 2: frozenset({1}), 4: frozenset({1, 5}), 5: frozenset({4})}
     found = [_found(number, 10 - number) for number in range(1, 7)]
-    selection = select(found, profile(max_papers=2), (), lambda number: near.get(number, frozenset()))
+    selection = select(found, profile(max_papers=2), (), near)
     placed = [(stored.pk, entry.place) for stored, entry in selection.entries]
     # 5 is a copy of 4, which is no card itself: it stands where it would.
     assert placed == [
@@ -92,6 +92,6 @@ def test_select_folds_near_copies_into_the_card_that_stands_first() -> None:
 
 def test_select_folds_only_so_many_into_one_card() -> None:
     found = [_found(number, 20 - number) for number in range(1, MAX_FOLDED + 4)]
-    selection = select(found, profile(), (), lambda number: frozenset(range(1, 20)) - {number})
+    selection = select(found, profile(), (), {number: frozenset(range(1, 20)) - {number} for number in range(1, 20)})
     places = [entry.place for _, entry in selection.entries]
     assert places == [Place.CARD, *[Place.FOLDED] * MAX_FOLDED, Place.CARD, Place.FOLDED]
