@@ -119,6 +119,7 @@ def storable(text: str) -> str:
 
 def people(world: World) -> None:
     world.settings.subscribers.write_text("")
+    world.store.grammar.read_with("older")  # which read the words below: this version finds them by itself
     for number, text in enumerate(HOSTILE.values()):
         said = storable(text)
         profile = Profile(f"P {said}", (WeightedQuery("agent"), WeightedQuery(f"{said} (")), (f"{said} )",))
