@@ -2,8 +2,9 @@
 
 `python -m benchmarks.web` starts a real `digestd serve` on a store with editions to send and smtp-sink as its relay,
 and asks from a process of its own. Each round opens its connections together, one request on each, every one for the
-page of another reader; a wait counts from before the connection to the first octet of the answer. The reference is
-the same daemon with nothing to send.
+page of another reader, who has not looked before. A wait counts from before the connection to the first octet of the
+answer, and to its last one: preferences come in two pieces. The reference is the same daemon with nothing left to send.
+Beside the waits stands what was sent meanwhile, for each page from a store of its own, so that there is always enough.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from itertools import cycle, islice
 from pathlib import Path
 
 from benchmarks import world
@@ -33,11 +33,15 @@ from digestd.service import build
 from digestd.service.rounds import Rounds
 from digestd.store.base import StoredSubscriber
 
-READERS = 20_000
 AT_ONCE = 100
 ROUNDS = 20
+ASKING = AT_ONCE * ROUNDS  # readers who look, each once
+READERS = 30_000
 PAUSE = 0.25  # seconds between rounds
 LIMIT = 60.0
+_PAGES = {"subscribe": "/", "own page": "{}", "preferences": "{}/preferences"}  # by the path of a reader's own
+
+Wait = tuple[float, float]  # seconds to the first octet and to the last
 
 _CONFIG = """subscribers = "subscribers.toml"
 [paths]
@@ -65,39 +69,45 @@ def main() -> None:
         return
     if not shutil.which("smtp-sink"):
         sys.exit("benchmarks.web needs smtp-sink (Debian: apt install postfix)")
-    print(f"{'page, ' + str(AT_ONCE) + ' at once':34} {'p50':>8} {'p95':>8} {'worst':>8}   processor, or beside it")
+    print(f"{'first octet, ' + str(AT_ONCE) + ' at once':30}{'p50':>9}{'p95':>9}{'worst':>9}{'last, p95':>11}")
     with tempfile.TemporaryDirectory(prefix="digestd-bench-") as name, sink() as relay:
-        for title, readers in (("at rest", AT_ONCE), ("while delivering", READERS)):
-            with _serving(Path(name) / str(readers), relay, readers) as (port, own):
-                pages = {"subscribe": ["/"], "own page": own, "preferences": [f"{one}/preferences" for one in own]}
-                for page, paths in pages.items():
-                    before, begun = _counted(port), time.perf_counter()
-                    waits = _asked(port, paths)
-                    sent, processor = (now - then for now, then in zip(_counted(port), before, strict=True))
-                    _tell(f"{page}, {title}", waits, sent, time.perf_counter() - begun, processor)
+        with _serving(Path(name) / "rest", relay, ASKING) as (port, own):
+            for page, path in _PAGES.items():
+                _measure(f"{page}, at rest", port, [path.format(one) for one in own])
+        for page, path in _PAGES.items():
+            with _serving(Path(name) / page, relay, READERS) as (port, own):
+                _measure(f"{page}, while delivering", port, [path.format(one) for one in own])
 
 
-def rounds(port: int, paths: list[str]) -> list[float]:
-    """Return the waits, in seconds, of ROUNDS times AT_ONCE requests."""
+def rounds(port: int, paths: list[str]) -> list[Wait]:
+    """Return the waits for the pages, AT_ONCE at a time."""
     waits = []
-    for _ in range(ROUNDS):
-        waits += _at_once(port, paths)
+    for begin in range(0, len(paths), AT_ONCE):
+        waits += _at_once(port, paths[begin : begin + AT_ONCE])
         time.sleep(PAUSE)
     return waits
 
 
-def _at_once(port: int, paths: list[str]) -> list[float]:
-    """Return the waits of AT_ONCE requests over as many new connections, for one page after the other."""
-    begun, waits, open_ = {}, [], []
+def _measure(what: str, port: int, paths: list[str]) -> None:
+    before, begun = _counted(port), time.perf_counter()
+    waits = _asked(port, paths)
+    sent, processor = (now - then for now, then in zip(_counted(port), before, strict=True))
+    _tell(what, waits, sent, time.perf_counter() - begun, processor)
+
+
+def _at_once(port: int, paths: list[str]) -> list[Wait]:
+    """Return the waits for the pages, each over a new connection."""
+    begun: dict[socket.socket, float] = {}
+    first: dict[socket.socket, float] = {}
+    waits: list[Wait] = []
     with selectors.DefaultSelector() as selector:
-        for path in islice(cycle(paths), AT_ONCE):
+        for path in paths:
             request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n".encode()
             connection = socket.socket()
             connection.setblocking(False)
             begun[connection] = time.perf_counter()
             connection.connect_ex(("127.0.0.1", port))
             selector.register(connection, selectors.EVENT_WRITE, request)
-            open_.append(connection)
         while selector.get_map():
             ready = selector.select(LIMIT)
             if not ready:
@@ -108,29 +118,32 @@ def _at_once(port: int, paths: list[str]) -> list[float]:
                 if event & selectors.EVENT_WRITE:
                     connection.send(key.data)
                     selector.modify(connection, selectors.EVENT_READ)
-                else:
-                    waits.append(time.perf_counter() - begun[connection])
-                    head = connection.recv(65536)
-                    assert head.startswith(b"HTTP/1.1 200"), head[:60]
+                    continue
+                wait = time.perf_counter() - begun[connection]
+                octets = connection.recv(65536)
+                if connection not in first:
+                    first[connection] = wait
+                    assert octets.startswith(b"HTTP/1.1 200"), octets[:60]
+                if not octets:
+                    waits.append((first[connection], wait))
                     selector.unregister(connection)
-    for connection in open_:
-        connection.close()
+                    connection.close()
     return waits
 
 
-def _asked(port: int, paths: list[str]) -> list[float]:
+def _asked(port: int, paths: list[str]) -> list[Wait]:
     """Return the waits as another process measures them."""
     command = [sys.executable, "-m", "benchmarks.web", "ask", str(port)]
     asked = subprocess.run(command, check=True, capture_output=True, text=True, input=json.dumps(paths))
-    found: list[float] = json.loads(asked.stdout)
+    found: list[Wait] = json.loads(asked.stdout)
     return found
 
 
-def _tell(what: str, waits: list[float], sent: float, seconds: float, processor: float) -> None:
-    cuts = statistics.quantiles(waits, n=20)
-    p50, p95, worst = (1000 * one for one in (cuts[9], cuts[18], max(waits)))
-    beside = f"sent {sent / seconds:,.0f} a second" if sent else f"{1000 * processor / len(waits):.2f} ms each"
-    print(f"{what:34} {p50:5.1f} ms {p95:5.1f} ms {worst:5.1f} ms   {beside}", flush=True)
+def _tell(what: str, waits: list[Wait], sent: float, seconds: float, processor: float) -> None:
+    first, last = (statistics.quantiles(each, n=20) for each in zip(*waits, strict=True))
+    shown = "".join(f"{1000 * wait:6.1f} ms" for wait in (first[9], first[18], max(waits)[0], last[18]))
+    beside = f"sent {sent / seconds:,.0f} a second" if sent else f"{1000 * processor / len(waits):.2f} ms of processor"
+    print(f"{what:30}{shown}   {beside}", flush=True)
 
 
 @contextmanager
@@ -149,7 +162,7 @@ def _serving(folder: Path, relay: int, readers: int) -> Iterator[tuple[int, list
         people = (StoredSubscriber(0, one, Origin.READER, Origin.READER) for one in world.people(readers))
         store.subscribers.restore(people, build.utc_now())
         Rounds(settings, store).publish()
-        asking = [store.subscribers.find(f"reader-{number}@example.org") for number in range(AT_ONCE)]
+        asking = [store.subscribers.find(f"reader-{number}@example.org") for number in range(ASKING)]
         key = store.editions.key()
         own = [f"/u/{unsubscribe_token(key, reader.pk, reader.subscriber.email)}" for reader in asking]
     command = [sys.executable, "-m", "digestd", "--config", str(config), "serve"]
@@ -157,7 +170,8 @@ def _serving(folder: Path, relay: int, readers: int) -> Iterator[tuple[int, list
         daemon = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ})
     try:
         begun = time.monotonic()
-        while not _answers(web) or (readers > AT_ONCE and _counted(web)[0] < 200):  # the presses are at work
+        # At rest all is sent, else the presses are at work.
+        while not _answers(web) or _counted(web)[0] < (readers if readers == ASKING else 200):
             if time.monotonic() - begun > LIMIT or daemon.poll() is not None:
                 raise TimeoutError((folder / "serve.log").read_text()[-2000:])
             time.sleep(0.1)

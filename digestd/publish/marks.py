@@ -31,7 +31,7 @@ def spans(paper: Paper, queries: Iterable[str]) -> tuple[Span, ...]:
     document = _document(paper)
     found: set[Span] = set()
     for text in queries:
-        query = _query(text)
+        query = known_query(text)
         if query is not None:
             found.update(query.spans(document) or ())
     return tuple(sorted(found))
@@ -84,7 +84,8 @@ def _document(paper: Paper) -> Document:
 
 
 @lru_cache(maxsize=4096)
-def _query(text: str) -> Query | None:
+def known_query(text: str) -> Query | None:
+    """Return the query that `text` spells, parsed once for all who ask; None where it is none."""
     try:
         return parse_query(text)
     except QueryError:

@@ -105,7 +105,7 @@ def _preferring(renderer: Renderer, stored: StoredSubscriber) -> dict[str, str]:
             known=Known("1.sample", stored, _PROFILE, (past,), "1.feed"),
             page=wording.preferences(stored),
             typed=typed_of(_PROFILE),
-            taste=taste,
+            preview=renderer.filled("web/taste.html.j2", taste=taste, days=DAYS, wrong=mistakes["keywords"]),
             mistakes=mistakes,
             said=said,
             days=DAYS,

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from types import MappingProxyType
 
 import structlog
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -21,11 +22,11 @@ from digestd.model import Profile
 from digestd.web import wording
 from digestd.web.choices import Choice
 from digestd.web.feed import MEDIA_TYPE
-from digestd.web.forms import Typed, at_fields, check_form, read_form, typed_of
+from digestd.web.forms import Checked, Typed, at_fields, check_form, read_form, typed_of
 from digestd.web.own import Known, Own
 from digestd.web.pace import body_of
 from digestd.web.render import Renderer
-from digestd.web.sample import DAYS, Sample, Taste, tasted
+from digestd.web.sample import DAYS, Sample, tasted
 from digestd.web.subscription import Subscriptions
 from digestd.web.threads import StoreThreads
 
@@ -77,7 +78,9 @@ class OwnPages:
         token = request.path_params["token"]
         if request.method != "POST":
             name = request.query_params.get("profile", "") if request.scope["query_string"] else ""
-            return await self._shown(*await self._threads.read(partial(self._opened, token, name)))
+            known = await self._threads.read(partial(self._own.known, token, name))
+            values = self._values(known, typed_of(known.profile) if known.profile else Typed())
+            return self._renderer.unfolding(_PREFERENCES, partial(self._preview, known.profile), **values)
         body = await body_of(request)
         wanted = read_form(body, Typed())
         known = await self._threads.read(partial(self._own.known, token, wanted.profile))
@@ -131,53 +134,45 @@ class OwnPages:
             log.info("reader-changed", subscriber=saved.stored.pk)
             return await self._shown(saved, said="Saved. Your next mail follows it.")
         if action == "fragment":
-            taste = await self._taste(checked.profile)
-            wrong = checked.mistakes.get("keywords", ())
-            return HTMLResponse(self._renderer.filled(_TASTE, taste=taste, days=DAYS, wrong=wrong))
+            return HTMLResponse(await self._preview(checked.profile, checked.mistakes.get("keywords", ())))
         status = HTTPStatus.UNPROCESSABLE_ENTITY if action == "save" else HTTPStatus.OK
-        return self._form(known, typed, await self._taste(checked.profile), checked.mistakes, "", status)
+        return await self._form(known, typed, checked, status=status)
 
-    def _opened(self, token: str, name: str) -> tuple[Known, Taste | None]:
-        """Return a reader, and what their profile would have brought where that is found at once: in one read."""
-        known = self._own.known(token, name)
-        with contextlib.suppress(QueryError):
-            return known, self._sample.quick_taste(known.profile) if known.profile else None
-        return known, None
-
-    async def _shown(
-        self, known: Known, taste: Taste | None = None, said: str = "", status: int = HTTPStatus.OK
-    ) -> Response:
+    async def _shown(self, known: Known, said: str = "", status: int = HTTPStatus.OK) -> Response:
         typed = typed_of(known.profile) if known.profile else Typed()
-        return self._form(known, typed, taste or await self._taste(known.profile), said=said, status=status)
+        return await self._form(known, typed, Checked(None, known.profile, {}), said, status)
 
-    async def _taste(self, profile: Profile | None) -> Taste | None:
-        """Return what a profile would have brought; None without one, or for one that no longer parses."""
+    async def _form(
+        self, known: Known, typed: Typed, checked: Checked, said: str = "", status: int = HTTPStatus.OK
+    ) -> Response:
+        preview = await self._preview(checked.profile, checked.mistakes.get("keywords", ()))
+        values = self._values(known, typed, checked.mistakes, said)
+        return self._renderer.live(_PREFERENCES, status, preview=preview, **values)
+
+    async def _preview(self, profile: Profile | None, wrong: tuple[str, ...] = ()) -> Markup:
+        """Return what a profile would have brought, drawn; without one, or for one that no longer parses, nothing."""
+        taste = None
         with contextlib.suppress(QueryError):
-            return await tasted(self._sample, self._threads, profile) if profile else None
-        return None
+            taste = await tasted(self._sample, self._threads, profile) if profile else None
+        return self._renderer.filled(_TASTE, taste=taste, days=DAYS, wrong=wrong)
 
-    def _form(
+    def _values(
         self,
         known: Known,
         typed: Typed,
-        taste: Taste | None,
         mistakes: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
         said: str = "",
-        status: int = HTTPStatus.OK,
-    ) -> Response:
-        return self._renderer.live(
-            _PREFERENCES,
-            status,
-            known=known,
-            page=wording.preferences(known.stored),
-            typed=typed,
-            taste=taste,
-            mistakes=at_fields(mistakes),
-            said=said,
-            days=DAYS,
-            history=[wording.past(one) for one in known.history],
-            learning=self._learning,
-        )
+    ) -> dict[str, object]:
+        return {
+            "known": known,
+            "page": wording.preferences(known.stored),
+            "typed": typed,
+            "mistakes": at_fields(mistakes),
+            "said": said,
+            "days": DAYS,
+            "history": [wording.past(one) for one in known.history],
+            "learning": self._learning,
+        }
 
     def _found(self, answer: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         async def found(request: Request) -> Response:

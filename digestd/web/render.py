@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from http import HTTPStatus
+from secrets import token_hex
 
 import jinja2
 from markupsafe import Markup
@@ -17,16 +18,16 @@ from starlette.responses import HTMLResponse
 
 from digestd.errors import TemplateError
 from digestd.publish.templates import Sandbox, expanded
-from digestd.web.sample import Sight, Taste
+from digestd.web.sample import Sight
+from digestd.web.unfolding import Unfolding
 from digestd.web.wording import Page
 
 _PAGE = "web/page.html.j2"
 _CARD = "web/card.html.j2"
-_FOUND = "web/found.html.j2"
 _STYLE = "web/style.css"
 _SCRIPT = "web/live.js"
 _OPERATOR_STYLE = "web/operator/style.css"
-CARDS = 1024  # and what stands around them, kept as they are drawn, some 3 kB each
+CARDS = 512  # kept as they are drawn, some 3 kB each
 _REST = "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -64,6 +65,7 @@ class Renderer:
         self.operator_policy = f"default-src 'none'; style-src 'sha256-{_digest(style + more)}'; {_REST}"
         styled = f"default-src 'none'; style-src 'sha256-{_digest(style)}';"
         self.policy = f"{styled} {_REST}"
+        self._place = Markup(f"<!-- {token_hex(16)} -->")  # noqa: S704 - which nobody can have typed
         self._live_policy = f"{styled} script-src 'sha256-{_digest(script)}'; connect-src 'self'; {_REST}"
 
     def __len__(self) -> int:
@@ -74,17 +76,22 @@ class Renderer:
         """Return a page in words as an HTML document."""
         return self.filled(_PAGE, page=page)
 
-    def filled(self, template: str, **values: object) -> str:
-        """Return a template with its values. Raises TemplateError."""
+    def filled(self, template: str, **values: object) -> Markup:
+        """Return a template with its values; it can be set into another one. Raises TemplateError."""
         try:
-            return self._environment.get_template(template).render(values)
+            made = self._environment.get_template(template).render(values)
         except Exception as error:  # an operator's template is a program: it can fail in any way, and is named
             raise TemplateError(f"{template}: {type(error).__name__}: {error}") from error
+        return Markup(made)  # noqa: S704 - the environment escapes every value
 
-    def _drawn(self, what: Sight | Taste) -> Markup:
-        name = _CARD if isinstance(what, Sight) else _FOUND
-        values = {"card": what.card} if isinstance(what, Sight) else {"taste": what}
-        return Markup(self._environment.get_template(name).render(values))  # noqa: S704 - it escapes every value
+    def _drawn(self, sight: Sight) -> Markup:
+        return Markup(self._environment.get_template(_CARD).render(card=sight.card))  # noqa: S704 - it escapes all
+
+    def unfolding(self, template: str, middle: Callable[[], Awaitable[str]], **values: object) -> HTMLResponse:
+        """Return the answer that is a page with the script, whose `preview` is told when the rest is on the way."""
+        before, _, after = str(self.filled(template, preview=self._place, **values)).partition(self._place)
+        headers = {"Content-Security-Policy": self._live_policy}
+        return Unfolding(before, middle, after, headers) if after else HTMLResponse(before, headers=headers)
 
     def live(self, template: str, status: int = HTTPStatus.OK, **values: object) -> HTMLResponse:
         """Return the answer that is a page with the script."""

@@ -7,7 +7,7 @@ against them then is a matter of the papers it hits.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
@@ -16,9 +16,10 @@ from digestd.match import rank
 from digestd.match.document import analyse
 from digestd.match.query import Query, parse_query
 from digestd.match.wanted import distinct
-from digestd.match.window import Window
+from digestd.match.window import Hits, Window
 from digestd.model import Paper, Profile, StoredPaper, WeightedQuery
 from digestd.publish.card import Card, card
+from digestd.publish.marks import known_query
 from digestd.store.base import Store
 from digestd.web.threads import StoreThreads
 
@@ -26,7 +27,7 @@ DAYS = 7
 MOST = 500  # papers: a week of a busy source; more would cost the first visitor seconds and the machine memory
 SHOWN = 5
 KEPT = timedelta(hours=1)  # that a paper may be shown past its last day
-TASTES = 512  # kept, some hundred octets each beside their cards
+KNOWN = 512  # tastes, and hits of queries, that are kept while the papers are the same; a few kB each
 FEW = 400  # characters of a profile's queries; as many terms as fit are tried on all papers in some milliseconds
 
 
@@ -62,13 +63,23 @@ class _Shelf:
     newest: int
     stored: tuple[StoredPaper, ...]
     window: Window
-    tastes: dict[Profile, Taste] = field(default_factory=dict)  # a page asks for what its reader has just looked at
+    found: dict[str, Hits] = field(default_factory=dict)  # many ask for the same words
+    tastes: dict[Profile, Taste] = field(default_factory=dict)  # a page shows what its reader has just tried
+
+    def hits(self, query: str) -> Hits:
+        """Return where a query hits, by the places of the papers. Raises QueryError."""
+        hits = self.found.get(query)
+        if hits is None:
+            if len(self.found) >= KNOWN:
+                self.found.clear()
+            hits = self.found[query] = self.window.hits(_parsed(query))
+        return hits
 
     def taste(self, profile: Profile) -> Taste:
         """Return what a profile would have sent."""
         taste = self.tastes.get(profile)
         if taste is None:
-            if len(self.tastes) >= TASTES:
+            if len(self.tastes) >= KNOWN:
                 self.tastes.clear()
             taste = self.tastes[profile] = _taste(self, profile)
         return taste
@@ -99,7 +110,8 @@ class Sample:
 
     def found(self, profile: Profile) -> list[tuple[StoredPaper, tuple[str, ...]]]:
         """Return what a profile finds among the newest papers, and by which queries. Raises as `taste` does."""
-        return [(stored, tuple(one.query for one, _ in hits)) for stored, hits in _hits(self._filled(), profile)]
+        found = _hits(self._filled(), profile, _asked(profile))
+        return [(stored, tuple(one.query for one, _ in hits)) for stored, hits in found]
 
     def _current(self) -> _Shelf | None:
         """Return the papers where they are at hand."""
@@ -133,8 +145,9 @@ async def tasted(sample: Sample, threads: StoreThreads, profile: Profile) -> Tas
 
 
 def _taste(shelf: _Shelf, profile: Profile) -> Taste:
-    hits = _hits(shelf, profile)
-    counts = dict.fromkeys((query.query for query, _ in distinct(profile.queries, _parsed)), 0)
+    queries = _asked(profile)
+    hits = _hits(shelf, profile, queries)
+    counts = dict.fromkeys((asked.query for asked in queries), 0)
     for _, found in hits:
         for one, _ in found:
             counts[one.query] += 1
@@ -150,14 +163,19 @@ def _taste(shelf: _Shelf, profile: Profile) -> Taste:
     return Taste(cards, len(hits), len(shelf.stored), tuple(counts.items()))
 
 
-def _hits(shelf: _Shelf, profile: Profile) -> list[_Hit]:
-    """Return the papers that a profile takes, in order of arrival."""
+def _asked(profile: Profile) -> list[WeightedQuery]:
+    """Return the queries of a profile, heaviest first, each expression once."""
+    return [asked for asked, _ in distinct(profile.queries, _parsed)]
+
+
+def _hits(shelf: _Shelf, profile: Profile, queries: Iterable[WeightedQuery]) -> list[_Hit]:
+    """Return the papers that a profile takes, of which these are the queries as asked, in order of arrival."""
     found: dict[int, list[tuple[WeightedQuery, float]]] = {}
-    for asked, query in distinct(profile.queries, _parsed):
-        for place, points in shelf.window.hits(query):
+    for asked in queries:
+        for place, points in shelf.hits(asked.query):
             found.setdefault(place, []).append((asked, points))
     for text in profile.exclude if found else ():
-        for place, _ in shelf.window.hits(_parsed(text)):
+        for place, _ in shelf.hits(text):
             found.pop(place, None)
     return [
         (shelf.stored[place], hits)
@@ -166,9 +184,8 @@ def _hits(shelf: _Shelf, profile: Profile) -> list[_Hit]:
     ]
 
 
-@lru_cache(maxsize=4096)  # many ask for the same words, and a reader for theirs again and again
 def _parsed(text: str) -> Query:
-    return parse_query(text)
+    return known_query(text) or parse_query(text)  # which says what is wrong
 
 
 @lru_cache(maxsize=512)  # the same words bring the same papers to many

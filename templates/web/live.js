@@ -24,5 +24,6 @@
     } catch { /* the page works without a preview */ }
   };
   words.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(ask, 200); });
-  if (words.value.trim()) ask();
+  // What came with the page need not be asked for; what the browser has put back into the field must.
+  if (words.value.trim() && (words.value !== words.defaultValue || !box.querySelector("#cards > *"))) ask();
 })();

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -116,11 +116,25 @@ class Site:
 
 
 def read_answer(octets: bytes) -> Answer:
-    """Take an answer apart. Its body is what stands after the empty line."""
+    """Take an answer apart. Its body is what stands after the empty line, put together where it came in chunks."""
     head, _, body = octets.partition(b"\r\n\r\n")
     status, *lines = head.decode("latin-1").split("\r\n")
     pairs = (line.partition(": ") for line in lines)
-    return Answer(int(status.split()[1]), tuple((name.lower(), value) for name, _, value in pairs), body)
+    headers = tuple((name.lower(), value) for name, _, value in pairs)
+    return Answer(int(status.split()[1]), headers, whole(body) if ("transfer-encoding", "chunked") in headers else body)
+
+
+def whole(chunks: bytes) -> bytes:
+    """Return what chunks are of (RFC 9112 7.1); the last one must be there."""
+    body = b""
+    while True:
+        size, _, chunks = chunks.partition(b"\r\n")
+        length = int(size, 16)
+        body, end, chunks = body + chunks[:length], chunks[length : length + 2], chunks[length + 2 :]
+        assert end == b"\r\n"
+        if not length:
+            assert chunks == b""
+            return body
 
 
 def token_of(room: StoreRoom, email: str) -> str:
@@ -143,7 +157,11 @@ async def served(app: Any) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def site_of(
-    folder: Path, instead: Store | None = None, root_path: str = "", **opening: Any
+    folder: Path,
+    instead: Store | None = None,
+    root_path: str = "",
+    templates: Mapping[str, str] | None = None,
+    **opening: Any,
 ) -> AsyncIterator[Site]:
     """Serve the pages of a new store, or those of another store `instead`, with one reader in it.
 
@@ -157,9 +175,11 @@ async def site_of(
         def woken() -> None:
             site.woken += 1
 
-        templates = snapshot()
-        values = {"snapshot": lambda: templates, "limits": LIMITS, "woken": woken} | opening
-        app = application(instead or room.store, lambda: site.now, root_path, opening=Opening(**values))
+        mails = snapshot()
+        values = {"snapshot": lambda: mails, "limits": LIMITS, "woken": woken} | opening
+        app = application(
+            instead or room.store, lambda: site.now, root_path, opening=Opening(**values), templates=templates
+        )
         async with served(app) as site.port:
             yield site
     finally:

@@ -72,7 +72,7 @@ def test_quick_taste_is_the_same_once_the_papers_are_at_hand(room: Room) -> None
 def test_taste_is_found_once_for_who_looks_again_and_not_kept_for_ever(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sample, "TASTES", 2)
+    monkeypatch.setattr(sample, "KNOWN", 2)
     taste = room.sample.taste(profile())
     assert room.sample.taste(profile()) is taste
     others = [room.sample.taste(profile("Agents", word)) for word in ("nest", "survey")]

@@ -134,6 +134,40 @@ def test_server_runs_under_uvloop(tmp_path: Path) -> None:
         assert runner.run(ask()) == 200
 
 
+def test_server_under_uvloop_takes_many_connections_in_a_turn() -> None:
+    """Else a page would wait for as many turns of the delivery as there are people who came before."""
+    uvloop = pytest.importorskip("uvloop")
+    many, turns = 96, 0
+
+    def turn(loop: asyncio.AbstractEventLoop) -> None:
+        nonlocal turns
+        turns += 1
+        loop.call_soon(turn, loop)
+
+    async def taken() -> int:
+        arrived: list[int] = []
+        all_arrived = asyncio.Event()
+
+        async def counted(scope: Any, receive: Any, send: Any) -> None:
+            arrived.append(turns)
+            if len(arrived) == many:
+                all_arrived.set()
+            await hello(scope, receive, send)
+
+        async with served(counted) as port:
+            clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(many)]
+            for client in clients:
+                client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            turn(asyncio.get_running_loop())
+            await asyncio.wait_for(all_arrived.wait(), WAIT)
+            for client in clients:
+                client.close()
+        return arrived[-1]
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(taken()) < many / 2
+
+
 async def test_store_threads_return_and_raise_what_the_call_does() -> None:
     run = StoreThreads(WAIT).run
     assert await run(lambda: 17) == 17
