@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from socket import socketpair
 from types import TracebackType
@@ -25,6 +26,7 @@ from digestd.service import build
 from digestd.service.press_process import Answer, Made, Told
 
 MOST = 4  # presses: each costs about 80 MB, and four make more than a wire carries
+MANY = 5_000  # editions; for fewer, a process that makes messages takes too long to start
 ROOM = 8 * 2**20  # octets of a new arena, of which memory holds what was written to; a batch of messages fits
 DIED = "making its message ended the program that makes them, twice"
 
@@ -104,10 +106,11 @@ class _PressProcess:
 
 
 class PressRoom:
-    """A press for each processor but the one that carries, each started when it is first wanted."""
+    """A press for each processor but the one that carries, each started when it is first wanted, or expected to be."""
 
     def __init__(self, settings: Settings) -> None:
-        self._told: Told = settings.paths.database, build.signing_keys(settings)
+        self._settings = settings
+        self._expected = 0
         self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, (os.cpu_count() or 1) - 1))
         self._turns = [threading.Lock() for _ in self._presses]  # an answer is for the one who asked
 
@@ -118,6 +121,15 @@ class PressRoom:
         for press in self._presses:
             if press is not None:
                 press.end()
+
+    def expect(self, editions: int) -> None:
+        """Hear of so many more editions that may come: for many, the presses start while the others are composed."""
+        self._expected += editions
+        if self._expected < MANY:
+            return
+        for number in range(len(self._presses)):
+            with suppress(DigestdError, _PressLost), self._turns[number]:  # who wants a message is told
+                self._press(number)
 
     async def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what is made of each edition, in their order, made by all presses at once."""
@@ -147,7 +159,8 @@ class PressRoom:
     def _press(self, number: int) -> _PressProcess:
         press = self._presses[number]
         if press is None:
-            press = self._presses[number] = _PressProcess(self._told)
+            told = self._settings.paths.database, build.signing_keys(self._settings)
+            press = self._presses[number] = _PressProcess(told)
         return press
 
     def _lose(self, number: int) -> None:
