@@ -24,7 +24,7 @@ from digestd.publish.schedule import day_of, following
 from digestd.publish.tokens import edition_id, unsubscribe_token
 from digestd.store.base import Advance, Announced, Composed, ComposedSection, DueProfile, DueSubscriber, Store
 
-BATCH = 500  # subscribers composed and committed together: bounds memory and the time the write lock is held
+BATCH = 1_000  # subscribers composed and committed together: bounds memory and the time the write lock is held
 TOGETHER = 5_000  # profiles passed over together: tens of milliseconds with the write lock
 FIRST_LOOK = timedelta(days=7)  # how far back a new subscriber's first issue goes
 QUIET = timedelta(days=1)  # without a paper; a digest that is short says since when

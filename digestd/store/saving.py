@@ -54,16 +54,16 @@ class Saving:
     def _written(self, composed: Sequence[Composed]) -> Saved | None:
         """Write all of the issues; None when one of them was composed meanwhile, or a paper of one announced."""
         steps = [step for one in composed for step in _steps(one)]
-        if steps and self._connection.executemany(self._sql["advance"], steps).rowcount != len(steps):
+        if self._run(self._sql["advance"], steps) != len(steps):
             return None
         first = self._connection.execute(self._sql["newest_edition"]).fetchone()[0] + 1
         chosen = list(enumerate((one for one in composed if one.edition_id is not None), first))
         entries = [entry for pk, one in chosen for entry in _entries(pk, one)]
         sections = [section for pk, one in chosen for section in _sections(pk, one)]
         try:
-            self._connection.executemany(self._sql["insert_edition"], [self._edition(pk, one) for pk, one in chosen])
-            self._connection.executemany(self._sql["insert_section"], sections)
-            self._insert(self._sql["insert_entry"], entries)
+            self._run(self._sql["insert_edition"], [self._edition(pk, one) for pk, one in chosen])
+            self._run(self._sql["insert_section"], sections)
+            self._run(self._sql["insert_entry"], entries)
             self._connection.execute(self._sql["insert_outbox"], {"first": first})
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
@@ -71,15 +71,22 @@ class Saving:
             raise
         return Saved(len(composed), len(chosen), len(entries))
 
-    def _insert(self, statement: str, rows: Sequence[Row]) -> None:
-        """Insert rows, nearly all of them many by one statement: narrow rows cost half as much then."""
-        whole = len(rows) - len(rows) % _TOGETHER
-        if whole:
+    def _run(self, statement: str, rows: Sequence[Row]) -> int:
+        """Run a statement on rows of values, and return how many it changed.
+
+        Nearly all are taken many by one statement: to step through one for each costs half as much again, and gives
+        the interpreter away each time.
+        """
+        changed, first = 0, len(rows) % _TOGETHER
+        if first:
+            changed += self._connection.executemany(statement, rows[:first]).rowcount
+        if first < len(rows):
             row = f"({', '.join('?' * len(rows[0]))})"
             many = statement.replace(f"VALUES {row}", f"VALUES {', '.join([row] * _TOGETHER)}")
-            for first in range(0, whole, _TOGETHER):
-                self._connection.execute(many, tuple(chain.from_iterable(rows[first : first + _TOGETHER])))
-        self._connection.executemany(statement, rows[whole:])
+            for begin in range(first, len(rows), _TOGETHER):
+                values = tuple(chain.from_iterable(rows[begin : begin + _TOGETHER]))
+                changed += self._connection.execute(many, values).rowcount
+        return changed
 
     def _edition(self, pk: int, one: Composed) -> Row:
         person = one.subscriber

@@ -257,6 +257,28 @@ def test_save_of_a_profile_that_changed_meanwhile_is_passed_over(room: StoreRoom
     assert room.told("a@example.org") == [("daily:2026-11-23", named(2))]
 
 
+def test_save_of_a_profile_that_was_taken_away_meanwhile_is_passed_over(room: StoreRoom) -> None:
+    room.ingest([work(1)])
+    room.people(Subscriber("a@example.org", profiles=(profile(),)))
+    mine = composed(room)
+    room.people(Subscriber("a@example.org", profiles=()))
+    assert room.store.editions.save(mine, room.store.editions.keep(SNAPSHOT), NOW) == Saved(0, 0, 0)
+
+
+def test_save_of_a_batch_that_nobody_overtook_is_written_at_once(room: StoreRoom) -> None:
+    many = 250
+    room.ingest([work(1), work(2)])
+    room.people(*(Subscriber(f"r{number}@example.org", profiles=(profile(),)) for number in range(many)))
+    ran: list[str] = []
+    with room.store.editions._connections.write() as connection:
+        connection.set_trace_callback(ran.append)
+    room.publish()
+    with room.store.editions._connections.write() as connection:
+        connection.set_trace_callback(None)
+    assert len(room.editions()) == many
+    assert sum(statement.startswith("SAVEPOINT") for statement in ran) == 1
+
+
 @pytest.mark.parametrize("way", [Cadence.WEEKLY, Cadence.IMMEDIATE])
 def test_profile_that_goes_to_another_cadence_and_back_is_composed_once_and_misses_nothing(
     room: StoreRoom, way: Cadence

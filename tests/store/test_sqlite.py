@@ -193,6 +193,7 @@ def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> Non
         ("outbox", "write_ledgers", "INTEGER PRIMARY KEY"),
         ("outbox", "release", "outbox_claimed"),
         ("outbox", "row", "sqlite_autoindex_edition_1"),
+        ("editions", "advance", "progress USING PRIMARY KEY"),
         ("editions", "due", "progress_due_at"),
         ("editions", "due", "progress_horizon"),
         ("papers", "first_since", "paper_ingested_at"),

@@ -79,9 +79,12 @@ SELECT content FROM snapshot WHERE sha256 = :sha256
 
 -- Many at a time, so by place: see `store.saving` for the order.
 -- name: advance
-UPDATE progress SET issue = ?, horizon = ?, due_at = ?
-WHERE profile = ? AND cadence = ? AND issue IS ?
-AND EXISTS (SELECT 1 FROM profile WHERE pk = progress.profile AND spec = ? AND active = 1)
+UPDATE progress SET issue = b.issue, horizon = b.horizon, due_at = b.due_at
+FROM (SELECT column1 AS issue, column2 AS horizon, column3 AS due_at, column4 AS profile, column5 AS cadence,
+             column6 AS was, column7 AS spec
+      FROM (VALUES (?, ?, ?, ?, ?, ?, ?))) AS b
+JOIN profile AS p ON p.pk = b.profile AND p.spec = b.spec AND p.active = 1
+WHERE progress.profile = b.profile AND progress.cadence = b.cadence AND progress.issue IS b.was
 
 -- name: insert_edition
 INSERT INTO edition (pk, id, subscriber, issue, cadence, composed_at, considered, already, quiet_since, snapshot,
