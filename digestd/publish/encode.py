@@ -29,7 +29,7 @@ class Piece(NamedTuple):
 
 def encoded(text: str) -> bytes:
     """Return a text encoded as a piece."""
-    made = quoted_printable(text) if "\n" in text else _line(text)
+    made = quoted_printable(text)
     return made if made.endswith(b"\n") or not made else _closed(made)
 
 
@@ -66,23 +66,20 @@ def quoted_printable(text: str) -> bytes:
 
     Line feeds are the line ends of the text; a carriage return is not one, and is dropped.
     """
+    octets = text.encode("utf-8", "replace").replace(b"\r", b"")
     # Line by line, because the library makes right what blanks the last line of a text ends with, but no other's.
-    return b"\r\n".join([_line(line) for line in text.split("\n")])
-
-
-def _line(text: str) -> bytes:
-    """Return a line, without its end, in quoted-printable."""
-    if "\r" in text:
-        text = text.replace("\r", "")
-    made = binascii.b2a_qp(text.encode("utf-8", "replace"), istext=True)
+    lines = [binascii.b2a_qp(line, istext=True) for line in octets.split(b"\n")]
+    made = b"\n".join(lines)
     # A line that begins with a dot would have to be sent with two (RFC 5321 4.5.2): whole messages would be copied.
-    if "." in text and (made.startswith(b".") or b"\n." in made):
-        made = _without_leading_dot(made)
+    if made.startswith(b".") or b"\n." in made:
+        made = b"\n".join(map(_without_leading_dot, lines))
     return made.replace(b"\n", b"\r\n")
 
 
 def _without_leading_dot(line: bytes) -> bytes:
-    """Return an encoded line of which a piece begins with a dot with its soft breaks set anew."""
+    """Return an encoded line; where a piece of it begins with a dot, with its soft breaks set anew."""
+    if not line.startswith(b".") and b"\n." not in line:
+        return line
     rest = line.replace(b"=\n", b"")
     if rest.startswith(b"."):
         rest = b"=2E" + rest[1:]
