@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import mmap
+import os
 import signal
 import sys
 from collections.abc import Iterable
@@ -77,3 +78,4 @@ def laid_down(printed: Iterable[Printed], arena: mmap.mmap) -> list[Made]:
 
 if __name__ == "__main__":
     main(Connection(int(sys.argv[1])), int(sys.argv[2]))
+    os._exit(0)  # all is closed, and to free each kept card by itself takes a while in which somebody waits
