@@ -105,7 +105,7 @@ class _Commands(click.Group):
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
-    help="How much `serve` tells.",
+    help="How much `serve` logs.",
 )
 @click.pass_context
 def main(ctx: click.Context, config: str | None, log_level: str) -> None:

@@ -9,6 +9,7 @@ from digestd.cli.output import table, tell, tell_json
 from digestd.config import load
 from digestd.errors import ConfigError
 from digestd.publish.check import check_templates
+from digestd.publish.wording import counted
 from digestd.resources import shipped
 from digestd.service import build
 from digestd.subscribers.file import read_people
@@ -27,14 +28,11 @@ def check() -> None:
     shown = check_templates(build.snapshot(loaded))
     build.signers(loaded)
     pages = build.pages(loaded)
-    people = reading.roster.people
-    profiles = sum(len(person.profiles) for person in people)
+    people = counted(len(reading.roster.people), "subscriber")
+    profiles = counted(sum(len(person.profiles) for person in reading.roster.people), "profile")
     if reading.problems:
         raise ConfigError("\n".join(reading.problems))
-    tell(
-        f"{path}: sound; {len(people)} people with {profiles} profiles; {len(shown)} sample mails"
-        f" and {len(pages)} templates of pages rendered"
-    )
+    tell(f"{path}: sound; {people} with {profiles}; {len(shown)} sample mails and {len(pages)} page templates rendered")
 
 
 @click.group()

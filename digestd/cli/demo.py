@@ -10,6 +10,7 @@ from digestd.cli.common import fail_unless, json_option
 from digestd.cli.output import progress, say, table, tell, tell_json
 from digestd.demo import DemoReport
 from digestd.demo import demo as run_demo
+from digestd.publish.wording import counted
 from digestd.service import build
 
 
@@ -46,7 +47,7 @@ def demo(digests: tuple[Path, ...], out: Path, as_json: bool, open_: bool) -> No
     delivered = report.delivered
     lost = delivered.deferred + delivered.failed + delivered.uncertain
     if lost:
-        say(f"{lost} messages could not be written to {out}")
+        say(f"{counted(lost, 'message')} could not be written to {out}")
     fail_unless(not lost and not any(file.refused for file in report.files))
 
 
@@ -60,7 +61,8 @@ def _show(report: DemoReport) -> None:
     table(("reader", "paper", "why", "score#"), rows)
     papers = sum(file.papers for file in report.files)
     readers = len({one.reader for one in report.placed})
-    tell(f"{papers} papers, {readers} readers, {report.delivered.sent} messages sent and received.", "")
+    sent = counted(report.delivered.sent, "message")
+    tell(f"{counted(papers, 'paper')}, {counted(readers, 'reader')}, {sent} sent and received.", "")
     tell(f"Look at them side by side:  {report.page}")
     tell("As they arrived:", *(f"  {path}" for path in report.messages))
 

@@ -11,6 +11,7 @@ from digestd.cli.common import fail_unless, json_option, settings
 from digestd.cli.output import say, tell, tell_json, tell_marked
 from digestd.config import address
 from digestd.errors import DigestdError
+from digestd.publish.wording import counted
 from digestd.service import build
 from digestd.service.doctor import Finding, Health, examine, relays
 
@@ -60,7 +61,8 @@ def _show(finding: Finding) -> None:
 def _conclude(findings: list[Finding]) -> None:
     failed = sum(finding.health is Health.FAILED for finding in findings)
     doubtful = sum(finding.health is Health.WARNING for finding in findings)
+    look = f"{doubtful} deserve{'s' if doubtful == 1 else ''} a look"
     if failed:
-        say(f"{failed} of {len(findings)} parts failed" + (f", {doubtful} deserve a look" if doubtful else ""))
+        say(f"{failed} of {counted(len(findings), 'part')} failed" + (f", {look}" if doubtful else ""))
     else:
-        tell("", f"everything works; {doubtful} parts deserve a look" if doubtful else "everything works")
+        tell("", f"everything works; {look}" if doubtful else "everything works")

@@ -29,7 +29,7 @@ def outbox() -> None:
 
 @outbox.command("list")
 @click.option("--state", type=click.Choice([str(state) for state in OutboxState]), help="Only those in this state.")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="At most so many.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="Show at most this many.")
 @json_option
 def list_(state: str | None, limit: int, as_json: bool) -> None:
     """List the editions that are not sent, the newest first."""
@@ -41,7 +41,7 @@ def list_(state: str | None, limit: int, as_json: bool) -> None:
             tell_json(row)
         return
     table(
-        ("#", "id", "to", "issue", "state", "tries#", "not before", "reason"),
+        ("#", "id", "to", "issue", "state", "attempts#", "not before", "reason"),
         (
             (
                 row.edition,
@@ -71,7 +71,7 @@ def show(edition: str, as_json: bool) -> None:
         return
     tell(f"{row.edition} {row.edition_id}", f"to {row.email}, {row.issue}: {row.state} {row.reason}")
     table(
-        ("at", "state", "try#", "phase", "code", "reply"),
+        ("at", "state", "attempt#", "phase", "code", "reply"),
         (
             (f"{line.at:%Y-%m-%d %H:%M:%S}", line.state, line.attempt, line.phase or "", line.code or "", line.reply)
             for line in ledger

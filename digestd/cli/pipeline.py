@@ -22,6 +22,7 @@ from digestd.ingest.sources.stage import SourceReport
 from digestd.ingest.stage import FileReport, ingest_given
 from digestd.model import OutboxState
 from digestd.publish.stage import PublishReport
+from digestd.publish.wording import counted
 from digestd.service import build
 from digestd.service.press_room import PressRoom
 from digestd.service.rounds import Rounds
@@ -107,7 +108,7 @@ def publish(now: datetime | None, as_json: bool) -> None:
     if as_json:
         tell_json(report)
     else:
-        tell(f"{report.editions} editions with {report.papers} papers composed")
+        tell(_composed(report))
     fail_unless(fine)
 
 
@@ -159,7 +160,7 @@ def run_once(now: datetime | None, as_json: bool) -> None:
         _tell_bad(files)
     else:
         _tell_files(files, as_json=False)
-        tell(f"{published.editions} editions with {published.papers} papers composed")
+        tell(_composed(published))
         tell(_sentence(delivered))
     tell_failed(sources)
     fine &= not any(report.refused for report in files) and not any(report.failed for report in sources)
@@ -245,7 +246,11 @@ def _tell_bad(reports: Iterable[FileReport]) -> None:
         for bad in report.bad_records:
             say(f"{report.file}, line {bad.line}: {bad.reason}: {bad.excerpt[:80]}")
         if report.bad > len(report.bad_records):
-            say(f"{report.file}: {report.bad - len(report.bad_records)} more bad records")
+            say(f"{report.file}: {counted(report.bad - len(report.bad_records), 'more bad record')}")
+
+
+def _composed(report: PublishReport) -> str:
+    return f"{counted(report.editions, 'edition')} with {counted(report.papers, 'paper')} composed"
 
 
 def _counts(report: DeliverReport) -> dict[str, int]:
@@ -263,7 +268,7 @@ def _tell_trouble(report: DeliverReport, waiting: int) -> bool:
     """Say what did not go well; returns whether all did."""
     if report.trouble is not None:
         said = " ".join(filter(None, (str(report.trouble.code or ""), report.trouble.reply)))
-        say(f"the relay did not take mail ({report.trouble.phase}): {said}; {waiting} editions wait")
+        say(f"the relay did not take mail ({report.trouble.phase}): {said}; {counted(waiting, 'edition')} waiting")
     if report.failed:
-        say(f"{report.failed} editions failed; `digestd outbox list` says why")
+        say(f"{counted(report.failed, 'edition')} failed; `digestd outbox list` says why")
     return report.trouble is None and not report.failed

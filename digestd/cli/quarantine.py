@@ -59,7 +59,7 @@ def retry(names: tuple[str, ...]) -> None:
     for name in names:
         back = room.retry(paths.quarantine, paths.inbox, name)
         if back is None:
-            say(f"{name} is a list of bad records; its file was taken and stands in the archive")
+            say(f"{name} is a list of bad records; its file was taken and is in the archive")
             fine = False
         else:
             tell(f"{name} is in the inbox again, as {shown(back.name)}")

@@ -42,7 +42,7 @@ def status(now: datetime | None, as_json: bool) -> None:
 
 
 def _show(found: Status, zone: ZoneInfo) -> None:
-    how = ("at work", "green") if found.is_served else ("serve does not run", "yellow")
+    how = ("at work", "green") if found.is_served else ("serve is not running", "yellow")
     tell_marked(*how, f"  {found.at.astimezone(zone):%A, %H:%M} {zone.key}")
     tell("")
     ingested, today = found.ingested, found.today
@@ -81,5 +81,5 @@ def _ago(now: datetime, then: datetime) -> str:
     if minutes < 1:
         return "just now"
     if minutes < 120:
-        return f"{minutes} minutes ago"
+        return f"{_counted(minutes, 'minute')} ago"
     return f"{minutes // 60} hours ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"

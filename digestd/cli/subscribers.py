@@ -18,6 +18,7 @@ from digestd.match.query import parse_query
 from digestd.match.text import clean
 from digestd.model import Cadence, Origin, Profile, Subscriber, SubscriberState, WeightedQuery
 from digestd.publish.schedule import instant
+from digestd.publish.wording import counted
 from digestd.service import hand
 from digestd.subscribers.exchange import NotAPerson, person_of, record_of
 
@@ -125,7 +126,7 @@ def _moved(email: str, word: str) -> None:
     "--until",
     "day",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="The day, in that person's time zone, with which mail comes again. Default: `resume` ends the pause.",
+    help="The day, in that person's time zone, on which mail comes again. Default: `resume` ends the pause.",
 )
 def pause(email: str, day: datetime | None) -> None:
     """Send nothing for a while; one edition afterwards holds what was found meanwhile.
@@ -183,8 +184,8 @@ def learned(email: str, active: bool | None, reset: bool, as_json: bool) -> None
         words = {term.word: term.weight for term in terms}
         tell_json({"email": one.subscriber.email, "on": enabled, "opinions": said.opinions, "words": words})
         return
-    moves = "moves" if enabled else "does not move"
-    tell(f"{one.subscriber.email} said more or less of {said.opinions:,} papers, which {moves} the order of theirs")
+    papers, moves = counted(said.opinions, "paper"), "moves" if enabled else "does not move"
+    tell(f"{one.subscriber.email} said more or less of {papers}, which {moves} the order of theirs")
     table(("word", "weight"), ((term.word, f"{term.weight:+.2f}") for term in terms))
 
 
@@ -222,5 +223,5 @@ def import_(file: BinaryIO) -> None:
             added += made.store.subscribers.restore(people, made.clock())
             count += len(people)
             step(len(batch))
-    tell(f"{count} people imported, {added} of them new")
+    tell(f"{counted(count, 'subscriber')} imported, {added:,} of them new")
     fail_unless(fine)

@@ -37,7 +37,7 @@ _SUBJECTS: Final = MappingProxyType(
     {
         LetterKind.CONFIRM: "Please confirm: research papers by e-mail",
         LetterKind.WELCOME: "Welcome: your papers are on their way",
-        LetterKind.MISTAKE: "Some of your search words need you",
+        LetterKind.MISTAKE: "Some of your search words need your attention",
     }
 )
 

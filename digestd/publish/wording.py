@@ -82,7 +82,7 @@ def why_few(section: Section) -> str:
     reasons = (
         (left.below, "scored below your min_score"),
         (left.excluded, f"{'was' if left.excluded == 1 else 'were'} taken out by your exclusions"),
-        (left.alerted, "came already as an alert" if left.alerted == 1 else "came already as alerts"),
+        (left.alerted, "already came as an alert" if left.alerted == 1 else "already came as alerts"),
         (left.elsewhere, "came with another of your profiles"),
     )
     return listed([f"{number:,} {reason}" for number, reason in reasons if number])

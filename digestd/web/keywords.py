@@ -45,7 +45,7 @@ def read_keywords(text: str) -> Keywords:
     mistakes: list[str] = []
     entries = [entry for raw in _entries(text) if (entry := clean(raw).strip())]
     if len(entries) > MAX_ENTRIES:
-        mistakes.append(f"These are {len(entries)} search words; at most {MAX_ENTRIES} can be followed.")
+        mistakes.append(f"There are {len(entries)} search words; at most {MAX_ENTRIES} can be followed.")
     for entry in entries[:MAX_ENTRIES]:
         without = entry.startswith("-")
         query = entry[1:].strip() if without else entry

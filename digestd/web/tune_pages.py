@@ -32,8 +32,8 @@ LEARNED = "web/learned.html.j2"
 _WISHES = MappingProxyType({"more": Wish.MORE, "less": Wish.LESS, "undo": None})
 _SAID = MappingProxyType(
     {
-        "reset": "Forgotten. Your papers stand as your search words alone put them.",
-        "off": "Turned off. What you taught is kept, and moves nothing.",
+        "reset": "Forgotten. Your papers stand in the order that your search words alone give them.",
+        "off": "Turned off. What was learned is kept, but moves nothing.",
         "on": "Turned on again.",
     }
 )

@@ -24,9 +24,19 @@ _LABELS = MappingProxyType(
         Choice.FEWER: "Fewer papers",
     }
 )
+_BECAME = MappingProxyType(
+    {
+        OutboxState.READY: "on its way",
+        OutboxState.CLAIMED: "on its way",
+        OutboxState.SENDING: "on its way",
+        OutboxState.UNCERTAIN: "may not have arrived",
+        OutboxState.FAILED: "could not be sent",
+        OutboxState.CANCELLED: "was not sent",
+    }
+)
 MAILED = (SubscriberState.ACTIVE, SubscriberState.PAUSED)
-_NOTED = "You asked to leave, and that stays so: nobody subscribes you again but yourself."
-_ASK = "To get papers again, ask whoever sends these mails: an answer to any of them arrives there."
+_NOTED = "You asked to leave, and that stands: nobody but you can subscribe you again."
+_ASK = "To get papers again, ask whoever sends these mails: a reply to any of them reaches them."
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +90,12 @@ def subscription(stored: StoredSubscriber, made: Choice | None = None, page: str
 def asked(email: str) -> Page:
     """Return the answer to a sign-up, the same whether anybody was asked or is subscribed already."""
     return Page(
-        "Look into your inbox",
-        f"If {email} takes mail, one of ours is on its way there. Open the link in it, and your papers begin.",
+        "Check your inbox",
+        f"If {email} takes mail, one of ours is on its way there. Open the link in it to begin.",
         notes=(
-            "Nothing comes? Look into the spam folder. One such mail a day is sent to an address, and the one of before"
-            " works for three days.",
-            "Once confirmed, everything can be changed on your own page.",
+            "Nothing there? Check the spam folder. An address is sent one such mail a day, and an earlier one works for"
+            " three days.",
+            "Once you have confirmed, you can change everything on your own page.",
         ),
     )
 
@@ -93,15 +103,15 @@ def asked(email: str) -> Page:
 def question(signup: Signup, *, barred: bool = False) -> Page:
     """Return the page of a sign-up: to be confirmed, done already, or no longer open."""
     if signup.is_confirmed:
-        return Page("This is done.", "Your address was confirmed. Papers come by mail.", masked(signup.email))
+        return Page("This is done.", "Your address is confirmed. Your papers come by mail.", masked(signup.email))
     if barred:
         return Page("This is not possible.", "Mail to your address was stopped by the operator.", notes=(_ASK,))
     if not signup.is_open:
         return Page(
-            "This link has ended",
-            "It worked for three days, or you asked once more since, or asked not to be asked. Nothing was changed.",
+            "This link has expired",
+            "It worked for three days, or until you asked again, or asked not to be asked. Nothing was changed.",
             masked(signup.email),
-            link=("Ask once more", "../"),  # the subscribe page, wherever a proxy has put it
+            link=("Sign up again", "../"),  # the subscribe page, wherever a proxy has put it
         )
     return Page(
         "Get these papers by mail?",
@@ -144,32 +154,32 @@ def preferences(stored: StoredSubscriber) -> Page:
         case SubscriberState.PAUSED:
             lead = "Your mail is paused until you resume."
         case _:
-            lead = "Nothing is sent to you at the moment."
+            lead = "Nothing is being sent to you at the moment."
     return Page("What you follow", lead, masked(stored.subscriber.email))
 
 
 def past(edition: Past) -> tuple[str, str, str]:
     """Return how a past edition is listed: its day, what it was, and the last part of its address."""
     kind = {"daily": "Daily digest", "weekly": "Weekly digest"}.get(edition.issue.partition(":")[0], "Alert")
-    state = "" if edition.state is OutboxState.SENT else f", {edition.state}"
+    state = f", {_BECAME[edition.state]}" if edition.state is not OutboxState.SENT else ""
     return day_in_words(edition.composed_at), f"{kind}, {counted(edition.papers, 'paper')}{state}", edition.id
 
 
 def forgetting(stored: StoredSubscriber) -> Page:
     """Return the page that asks once more before a reader is forgotten."""
     return Page(
-        "Delete all about you?",
-        "Your address, your search words and what was sent to you are taken out for good. No mail comes any more, and"
-        " the links of old mails open nothing.",
+        "Delete everything about you?",
+        "Your address, your search words and what was sent to you are deleted for good. No more mail will come, and"
+        " the links in old mails will open nothing.",
         masked(stored.subscriber.email),
-        (Button("Delete all", "forget-all", main=True), Button("Keep it", "keep", main=False)),
-        ("If you stand in the operator's own list, ask them too: the list would bring you back.",),
+        (Button("Delete everything", "forget-all", main=True), Button("Keep it", "keep", main=False)),
+        ("If you are in the operator's own list, ask them too, or the list will bring you back.",),
     )
 
 
 def forgotten() -> Page:
     """Return the answer to that."""
-    return Page("All about you is deleted.", "Nothing more will be sent.")
+    return Page("Everything about you is deleted.", "Nothing more will be sent.")
 
 
 def notice(status: int) -> Page:
@@ -179,7 +189,7 @@ def notice(status: int) -> Page:
             return Page(
                 "This link is not complete",
                 "A part of it is missing or was changed on its way. Please open it again from the mail, as a whole.",
-                notes=("If it still leads here, answer the mail and ask to be unsubscribed.",),
+                notes=("If it still leads here, reply to the mail and ask to be unsubscribed.",),
             )
         case HTTPStatus.TOO_MANY_REQUESTS:
             return Page("Too many at once", "Many have signed up from where you are. Please try again in an hour.")
@@ -202,11 +212,11 @@ def _said(stored: StoredSubscriber, made: Choice | None) -> tuple[str, str, tupl
     by, noted = stored.state_by, (_NOTED,) if stored.has_left else ()
     match stored.subscriber.state:
         case SubscriberState.ACTIVE if made is Choice.RESUME:
-            return "You get papers again.", "All is as it was before, with the same search words.", ()
+            return "You get papers again.", "Everything is as it was, with the same search words.", ()
         case SubscriberState.ACTIVE if made is Choice.WEEKLY:
-            return "One mail a week.", "With the best of the week, and the days between are quiet.", ()
+            return "One mail a week.", "It brings the best of the week; the days between are quiet.", ()
         case SubscriberState.ACTIVE if made is Choice.FEWER:
-            return "Fewer papers from now on.", "Half as many in a mail; further ones are listed by title.", ()
+            return "Fewer papers from now on.", "Half as many in each mail; any others are listed by title.", ()
         case SubscriberState.ACTIVE:
             return (
                 "Unsubscribe from these mails?",

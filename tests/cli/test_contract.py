@@ -152,9 +152,9 @@ def test_publish_and_deliver_tell_their_counts(filled: Command) -> None:
     result = filled("deliver", "--json")
     assert result.exit_code == 1
     assert objects(result) == [{"sent": 0, "deferred": 2, "failed": 0, "uncertain": 0, "cancelled": 0}]
-    assert "2 editions wait" in result.stderr
+    assert "2 editions waiting" in result.stderr
     assert "onnection refused" in result.stderr
-    assert "2 editions wait" in filled("deliver").stderr
+    assert "2 editions waiting" in filled("deliver").stderr
 
 
 def test_deliver_beside_one_who_delivers_leaves_it_to_them(filled: Command, home: Path) -> None:
@@ -171,6 +171,13 @@ def test_deliver_beside_one_who_delivers_leaves_it_to_them(filled: Command, home
 
 def test_publish_now_may_be_any_time(filled: Command) -> None:
     assert objects(filled("publish", "--now", "2031-01-01T12:00+02:00", "--json")) == [{"editions": 0, "papers": 0}]
+
+
+def test_run_once_counts_one_as_one(digestd: Command, home: Path) -> None:
+    (home / "inbox" / "a.jsonl").write_text(papers("A Robot"))
+    result = digestd("run-once")
+    assert "1 edition with 1 paper composed\n" in result.stdout
+    assert "; 1 edition waiting\n" in result.stderr
 
 
 def test_run_once_does_everything_and_nothing_twice(digestd: Command, home: Path) -> None:
@@ -220,7 +227,7 @@ def test_preview_shows_what_publish_then_composes_and_marks_nothing(filled: Comm
 
 
 def test_check_says_every_problem_and_exits_78(digestd: Command, home: Path) -> None:
-    assert "sound; 2 people with 2 profiles" in digestd("check").output
+    assert "sound; 2 subscribers with 2 profiles" in digestd("check").output
     (home / "subscribers.toml").write_text(reader("ada", "robot AND") + reader("ben", "(graph"))
     result = digestd("check")
     assert result.exit_code == 78

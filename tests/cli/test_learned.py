@@ -45,7 +45,7 @@ def test_learned_is_shown_turned_off_and_reset(digestd: Command, home: Path) -> 
     assert isinstance(shown["words"], dict)
     assert shown["words"].keys() == {"Robot", "Arms"}
     table = digestd("subscribers", "learned", ADA).stdout
-    assert f"{ADA} said more or less of 1 papers, which moves the order of theirs" in table
+    assert f"{ADA} said more or less of 1 paper, which moves the order of theirs" in table
     assert "Robot" in table
     assert _shown(digestd, "--off") == shown | {"on": False}
     assert "does not move" in digestd("subscribers", "learned", ADA).stdout

@@ -77,7 +77,7 @@ def test_people_exported_and_imported_are_the_same_to_the_byte(digestd: Command,
     (home / "other" / "subscribers.toml").write_text((home / "subscribers.toml").read_text())
     assert other("subscribers", "export").stdout == exported
     again = other("subscribers", "import", "people.jsonl")
-    assert "7 people imported, 0 of them new" in again.output
+    assert "7 subscribers imported, 0 of them new" in again.output
     assert other("subscribers", "export").stdout == exported
 
 
@@ -149,7 +149,7 @@ def test_people_line_with_a_mistake_is_named_and_the_others_are_taken(
     assert result.exit_code == 1
     assert "people.jsonl, line 1: " in result.stderr
     assert said in result.stderr
-    assert "1 people imported, 1 of them new" in result.stdout
+    assert "1 subscriber imported, 1 of them new" in result.stdout
     assert digestd("subscribers", "show", "fay@example.org").exit_code == 0
 
 
@@ -175,7 +175,7 @@ def test_people_by_the_thousand_are_listed_once_each_in_order(
     monkeypatch.setattr("digestd.store.subscribers.PAGE", 2)
     monkeypatch.setattr("digestd.cli.subscribers.BATCH", 2)
     (home / "people.jsonl").write_text("".join(line(email=f"r{number}@example.org") for number in range(5)))
-    assert "5 people imported" in digestd("subscribers", "import", "people.jsonl").output
+    assert "5 subscribers imported" in digestd("subscribers", "import", "people.jsonl").output
     listed = [row["email"] for row in objects(digestd("subscribers", "list", "--json"))]
     assert listed == ["ada@example.org", "ben@example.org", *(f"r{number}@example.org" for number in range(5))]
     assert CliRunner().invoke(main, ["subscribers", "import", "missing.jsonl"]).exit_code == 2

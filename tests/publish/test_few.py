@@ -29,14 +29,14 @@ FRIDAY = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     [
         (2, LeftOut(), "2 papers, best match first"),
         (2, LeftOut(below=14), "Only 2 papers: 14 scored below your min_score"),
-        (1, LeftOut(alerted=1), "Only 1 paper: 1 came already as an alert"),
+        (1, LeftOut(alerted=1), "Only 1 paper: 1 already came as an alert"),
         (0, LeftOut(), "No papers this time"),
         (0, LeftOut(excluded=1), "No papers this time: 1 was taken out by your exclusions"),
         (
             3,
             LeftOut(1_400, 2, 3, 4),
             "Only 3 papers: 1,400 scored below your min_score, 2 were taken out by your exclusions, "
-            "3 came already as alerts and 4 came with another of your profiles",
+            "3 already came as alerts and 4 came with another of your profiles",
         ),
         (4, LeftOut(below=14), "4 papers, best match first"),
     ],
@@ -202,7 +202,7 @@ def test_alerts_and_why_are_kept_with_the_edition_so_that_a_second_rendering_is_
     room.ingest([work(3, "robot", version=2, title="Another title")], at(24) + timedelta(hours=1))
     room.people(Subscriber(ADA, profiles=(profile("Agents", "graph"),)))
     assert shown(room.editions(ADA)[-1]) == before
-    assert "Only 1 paper: 1 scored below your min_score and 1 came already as an alert" in before.text.replace(
+    assert "Only 1 paper: 1 scored below your min_score and 1 already came as an alert" in before.text.replace(
         "\n", " "
     )
     assert "Nothing new has come in since Sunday." in " ".join(before.text.split())

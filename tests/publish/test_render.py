@@ -71,7 +71,7 @@ def test_unsubscribe_link_stands_near_the_top_and_in_the_footer_of_both_parts() 
 def test_footer_says_who_sends_it_why_and_how_papers_were_chosen() -> None:
     text = " ".join(shown().text.split())
     assert "You get this because reader@example.org is subscribed here and follows “Agents”." in text
-    assert "Sent by Paper Digest. Answers reach desk@example.org." in text
+    assert "Sent by Paper Digest. Replies reach desk@example.org." in text
     assert "chosen by your own search words" in text
 
 
@@ -109,7 +109,7 @@ def test_empty_edition_is_a_friendly_note() -> None:
     rendered = shown(edition(section(), considered=82))
     assert rendered.subject == "Agents: nothing new · 23 Nov"
     assert "Nothing among 82 new papers matches what you follow. We keep looking." in rendered.text
-    assert "it comes with your next mail." in Page(rendered.html).text("p")
+    assert "it will come with your next mail." in Page(rendered.html).text("p")
     assert Page(rendered.html).text("h1") == "Agents"
 
 

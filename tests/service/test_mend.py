@@ -78,7 +78,7 @@ def test_letter_about_search_words_says_what_and_why_in_both_parts(world: World)
     [row] = world.store.outbox.rows(OutboxState.READY, 10)
     _, sha256 = world.store.editions.load([row.edition], lambda pk, address: "")[row.edition]
     made = render(edition, world.store.editions.snapshot(sha256))
-    assert made.subject == "Some of your search words need you"
+    assert made.subject == "Some of your search words need your attention"
     for part in (made.html, made.text):
         assert OLD in part
         assert "column" in part

@@ -98,7 +98,7 @@ async def test_reader_signs_up_reads_changes_rests_and_leaves(
         assert zone == ("America/New_York" if script else "UTC")
         await page.get_by_label("Your e-mail address").fill(address)
         await page.get_by_label("Your e-mail address").press("Enter")
-        assert await heading(page) == "Look into your inbox"
+        assert await heading(page) == "Check your inbox"
 
         question = await mail(mail_peers, address, 1, "Please confirm")
         await page.goto(link(question, "/c/"))

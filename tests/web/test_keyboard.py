@@ -94,7 +94,7 @@ async def test_every_page_of_a_reader_works_by_the_keyboard_alone(site: Site) ->
         await keys.page.keyboard.press("Space")
         await keys.write("Your e-mail address", NEW)
         await keys.press("Get papers")
-        assert await keys.heading() == "Look into your inbox"
+        assert await keys.heading() == "Check your inbox"
 
         [letter] = [one for one in site.room.editions(NEW) if one.letter and one.letter.kind is LetterKind.CONFIRM]
         [confirm] = {link for link in Page(render(letter, snapshot()).html).links if "/c/" in link}
@@ -137,7 +137,7 @@ async def test_every_page_of_a_reader_works_by_the_keyboard_alone(site: Site) ->
         await keys.press("See and change what you follow")
         await keys.press("Delete all about me")
         await keys.press("Delete all")
-        assert await keys.heading() == "All about you is deleted."
+        assert await keys.heading() == "Everything about you is deleted."
 
 
 async def test_every_page_of_the_operator_works_by_the_keyboard_alone_in_a_running_serve(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_keywords_become_queries_and_exclusions(typed: str, queries: tuple[str, 
         ('agent, "open', '“"open”, character '),
         ("agent, -(", "“-(”, character 2"),
         ("x" * 5_000, "That is 5,000 characters; at most 4,000 are read."),
-        (", ".join(f"w{n}" for n in range(MAX_ENTRIES + 1)), "These are 51 search words; at most 50 can be followed."),
+        (", ".join(f"w{n}" for n in range(MAX_ENTRIES + 1)), "There are 51 search words; at most 50 can be followed."),
     ],
 )
 def test_keywords_that_cannot_be_used_are_named(typed: str, said: str) -> None:

@@ -143,7 +143,7 @@ async def test_desk_lists_editions_and_people_in_pages(desk: Desk, monkeypatch: 
         assert len(seen) == len(set(seen)) == 6
     assert "p3@example.net" in (await desk.get("/people?q=P3%40")).words
     assert "Nobody has that" in (await desk.get("/people?q=%25")).words
-    assert "There is none" in (await desk.get("/outbox?state=uncertain")).words
+    assert "There are none" in (await desk.get("/outbox?state=uncertain")).words
 
 
 async def test_desk_moves_a_person_and_tells_why_a_paper_came(desk: Desk) -> None:

@@ -139,7 +139,7 @@ async def test_forgetting_asks_once_more_and_leaves_nothing_of_the_person(mine: 
     assert answer.buttons == ["forget-all", "keep"]
     assert followed(mine).profiles
     answer = await mine.fill(f"{mine.path}/preferences", action="forget-all")
-    assert answer.page.text("h1") == "All about you is deleted."
+    assert answer.page.text("h1") == "Everything about you is deleted."
     with sqlite3.connect(mine.room.path) as connection:
         dumped = "\n".join(connection.iterdump())
     connection.close()

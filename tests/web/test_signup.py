@@ -93,7 +93,7 @@ async def test_confirm_after_three_days_or_a_newer_signup_says_what_to_do(site: 
     site.now = LATER + timedelta(days=2)
     await sign_up(site, keywords="robot")
     answer = await site.fill(first, action="confirm")
-    assert (answer.status, answer.page.text("h1")) == (410, "This link has ended")
+    assert (answer.status, answer.page.text("h1")) == (410, "This link has expired")
     second = next(one for one in letters(site) if one.letter and one.letter.queries == ("robot",))
     assert second.letter
     site.now += timedelta(hours=72)
@@ -266,7 +266,7 @@ async def test_preview_forgets_papers_older_than_the_week_and_takes_up_new_ones(
 
     assert "of 82 papers" in await hits()
     site.now = LATER + timedelta(days=8)
-    assert "No papers came in lately" in await hits()
+    assert "No papers have come in lately" in await hits()
 
 
 async def test_hostile_text_in_every_field_is_harmless_on_every_page(site: Site) -> None:

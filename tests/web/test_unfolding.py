@@ -120,4 +120,4 @@ async def test_preferences_of_a_template_without_a_preview_come_whole(tmp_path: 
     async with site_of(tmp_path, templates=sources) as site:
         answer = await site.get(f"{site.path}/{PAGE}")
     assert answer.header("content-length") == str(len(answer.body))
-    assert "Rest, or leave" in answer.words
+    assert "Take a break, or leave" in answer.words

@@ -165,7 +165,7 @@ async def test_unsubscribing_where_nothing_is_sent_keeps_the_wish_and_opens_no_w
             for _ in range(2):
                 answer = await other.post()
                 assert (answer.status, answer.buttons) == (200, []), (state, by)
-                assert "You asked to leave, and that stays so" in answer.words
+                assert "You asked to leave, and that stands" in answer.words
             assert (await other.press("resume")).status == 409, (state, by)
             assert other.state == (state, by), "a suppression or a removal is not lifted by leaving and coming back"
             assert other.room.store.subscribers.find(READER).has_left

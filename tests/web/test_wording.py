@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
+from support.store_room import MONDAY
 
-from digestd.model import Origin, Subscriber, SubscriberState
-from digestd.store.base import StoredSubscriber
+from digestd.model import Origin, OutboxState, Subscriber, SubscriberState
+from digestd.store.base import Past, StoredSubscriber
 from digestd.web.choices import Choice
-from digestd.web.wording import masked, notice, subscription
+from digestd.web.wording import masked, notice, past, subscription
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,21 @@ def test_notice_of_every_status_is_a_page_without_buttons(status: int) -> None:
     assert page.lead
     assert not page.buttons
     assert not page.address
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        (OutboxState.SENT, "Daily digest, 1 paper"),
+        (OutboxState.CLAIMED, "Daily digest, 1 paper, on its way"),
+        (OutboxState.UNCERTAIN, "Daily digest, 1 paper, may not have arrived"),
+        (OutboxState.FAILED, "Daily digest, 1 paper, could not be sent"),
+        (OutboxState.CANCELLED, "Daily digest, 1 paper, was not sent"),
+    ],
+)
+def test_past_edition_says_in_a_readers_words_what_became_of_it(state: OutboxState, shown: str) -> None:
+    assert past(Past(1, "0" * 32, "daily:2026-11-23", MONDAY, state, 1)) == ("23 November 2026", shown, "0" * 32)
+
+
+def test_past_edition_of_every_state_has_words() -> None:
+    assert all(past(Past(1, "0", "daily:x", MONDAY, state, 1)) for state in OutboxState)

@@ -128,5 +128,5 @@ class Desk:
         paths = self._settings().paths
         back: Path | None = quarantine.retry(paths.quarantine, paths.inbox, name)
         if back is None:
-            return f"{name} is a list of bad records; its file was taken and stands in the archive"
+            return f"{name} is a list of bad records; its file was taken and is in the archive"
         return f"{name} is in the inbox again, as {shown(back.name)}"
