@@ -1,9 +1,7 @@
 -- What a crash left. The attempt stays counted, and so is the crash: an edition that ends the program three times with
 -- nothing else in hand is set aside. `crashes` is one more than those times.
 -- name: left_behind
-SELECT edition, state, crashes FROM outbox WHERE state = 'claimed' AND claimed_by IS NOT :owner
-UNION ALL
-SELECT edition, state, crashes FROM outbox WHERE state = 'sending' AND claimed_by IS NOT :owner
+SELECT edition, state, crashes FROM outbox WHERE claimed_by IS NOT NULL AND claimed_by != :owner
 
 -- name: recover
 UPDATE outbox
@@ -18,7 +16,7 @@ UPDATE outbox SET not_before = :now, changed_at = :now WHERE state = 'ready' AND
 SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
                JOIN subscriber AS s ON s.pk = e.subscriber
                WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state NOT IN ('paused', 'pending') OR e.kind IN ('confirm', 'notice')))
-    OR EXISTS (SELECT 1 FROM outbox WHERE state = 'claimed') OR EXISTS (SELECT 1 FROM outbox WHERE state = 'sending')
+    OR EXISTS (SELECT 1 FROM outbox WHERE claimed_by IS NOT NULL)
     OR EXISTS (SELECT 1 FROM outbox WHERE state = 'ready' AND not_before > :latest)
 
 -- A question whether to subscribe goes to those who are not active, but to nobody who said since not to be asked.

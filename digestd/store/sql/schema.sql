@@ -259,20 +259,19 @@ CREATE TABLE outbox (
     not_before INTEGER NOT NULL,
     attempts   INTEGER NOT NULL DEFAULT 0,
     crashes    INTEGER NOT NULL DEFAULT 0,  -- with it alone in hand, and one more; 0 is no suspect
-    claimed_by TEXT,
+    claimed_by TEXT,  -- while claimed or sending
     sha256     TEXT,  -- of the bytes that were sent, or begun to be sent
     reason     TEXT NOT NULL DEFAULT '',
     changed_at INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX outbox_ready ON outbox (not_before) WHERE state = 'ready';
 CREATE INDEX outbox_suspect ON outbox (crashes) WHERE state = 'ready' AND crashes > 0;
--- A handful of rows at any time; without these, looking for what a crash left would read the whole outbox.
-CREATE INDEX outbox_claimed ON outbox (claimed_by) WHERE state = 'claimed';
-CREATE INDEX outbox_sending ON outbox (claimed_by) WHERE state = 'sending';
+-- Those in hand, claimed or sending: a handful. Without it, looking for what a crash left would read the whole outbox.
+CREATE INDEX outbox_in_hand ON outbox (claimed_by) WHERE claimed_by IS NOT NULL;
 
 -- The append-only record of every attempt and settlement.
 CREATE TABLE ledger (
-    pk      INTEGER PRIMARY KEY AUTOINCREMENT,
+    pk      INTEGER PRIMARY KEY,
     edition INTEGER NOT NULL REFERENCES edition,
     at      INTEGER NOT NULL,
     state   TEXT NOT NULL,
