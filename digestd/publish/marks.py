@@ -28,7 +28,7 @@ class Run:
 
 def spans(paper: Paper, queries: Iterable[str]) -> tuple[Span, ...]:
     """Return where the queries hit the paper, in order, over `match.text.plain` of each field."""
-    document = _document(paper)
+    document = known_document(paper)
     found: set[Span] = set()
     for text in queries:
         query = known_query(text)
@@ -79,7 +79,8 @@ def _joined(cut: Iterable[Run]) -> tuple[Run, ...]:
 
 # A day's papers and the queries of a few thousand readers: what one run of `publish` meets again and again.
 @lru_cache(maxsize=512)
-def _document(paper: Paper) -> Document:
+def known_document(paper: Paper) -> Document:
+    """Return a paper analysed, once for all who ask."""
     return analyse(paper)
 
 

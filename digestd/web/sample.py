@@ -13,13 +13,12 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 
 from digestd.match import rank
-from digestd.match.document import analyse
 from digestd.match.query import Query, parse_query
 from digestd.match.wanted import distinct
 from digestd.match.window import Hits, Window
 from digestd.model import Paper, Profile, StoredPaper, WeightedQuery
 from digestd.publish.card import Card, card
-from digestd.publish.marks import known_query
+from digestd.publish.marks import known_document, known_query
 from digestd.store.base import Store
 from digestd.web.threads import StoreThreads
 
@@ -133,7 +132,7 @@ class Sample:
         papers = [one for one in known if one[0].pk >= first]
         after = max(first - 1, before.newest if before else 0)
         for stored in self._store.papers.between(after, newest):
-            papers.append((stored, analyse(stored.paper)))
+            papers.append((stored, known_document(stored.paper)))
             card(stored.paper, ())  # remembers what its card says to everybody, for when it is first shown
         return _Shelf(now, newest, tuple(stored for stored, _ in papers), Window(document for _, document in papers))
 
