@@ -106,12 +106,17 @@ class _PressProcess:
 
 
 class PressRoom:
-    """A press for each processor but the one that carries, each started when it is first wanted, or expected to be."""
+    """A press for each processor but the one that carries, each started when it is first wanted, or expected to be.
+
+    Where messages are signed, one more.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._expected = 0
-        self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, (os.cpu_count() or 1) - 1))
+        processors = os.cpu_count() or 1
+        wanted = processors if settings.mail.dkim else processors - 1  # to sign a message takes longer than to carry it
+        self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, wanted))
         self._turns = [threading.Lock() for _ in self._presses]  # an answer is for the one who asked
 
     def __enter__(self) -> PressRoom:

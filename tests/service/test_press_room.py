@@ -64,6 +64,16 @@ async def test_press_room_prints_the_same_bytes_as_this_process(world: World) ->
     assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
 
 
+@pytest.mark.parametrize(("processors", "unsigned", "signed"), [(1, 1, 1), (2, 1, 2), (3, 2, 3), (64, 4, 4)])
+def test_press_room_has_one_press_more_where_messages_are_signed(
+    world: World, monkeypatch: pytest.MonkeyPatch, processors: int, unsigned: int, signed: int
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    settings = world.settings
+    keyed = settings.model_copy(update={"mail": settings.mail.model_copy(update={"dkim": (object(),)})})
+    assert [len(PressRoom(one)._presses) for one in (settings, keyed)] == [unsigned, signed]
+
+
 class Poisoned:
     """A press that ends at one edition, as a library that fails hard would."""
 
