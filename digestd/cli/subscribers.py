@@ -76,7 +76,7 @@ def show(email: str, as_json: bool) -> None:
     tell(f"{person.email}  {person.name}", f"{person.state}{until}, by {one.state_by}; {person.timezone}{quiet}")
     for profile in person.profiles:
         hours = "at once" if profile.cadence is Cadence.IMMEDIATE else f"{profile.at:%H:%M} {' '.join(profile.days)}"
-        tell("", f"{profile.name}: {profile.cadence}, {hours}, up to {profile.max_papers} papers")
+        tell("", f"{profile.name}: {profile.cadence}, {hours}, up to {counted(profile.max_papers, 'paper')}")
         for query in profile.queries:
             tell(f"  follows  {query.query}" + (f"  (weight {query.weight:g})" if query.weight != 1 else ""))
         for text in profile.alert:

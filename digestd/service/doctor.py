@@ -28,6 +28,7 @@ from digestd.publish.card import shorten
 from digestd.publish.check import sample_editions
 from digestd.publish.message import build_message
 from digestd.publish.render import render
+from digestd.publish.wording import counted
 from digestd.service import build
 from digestd.service.dns import NoAnswer, resolver, texts
 from digestd.store.base import Store
@@ -135,7 +136,8 @@ def _people(settings: Settings) -> Finding:
     if reading.problems:
         more = f" (and {len(reading.problems) - 1} more; see `digestd check`)" if len(reading.problems) > 1 else ""
         return Finding("subscribers", Health.FAILED, f"{reading.problems[0]}{more}")
-    return Finding("subscribers", Health.SOUND, f"{settings.subscribers}: {len(reading.roster.people):,} people")
+    people = counted(len(reading.roster.people), "subscriber")
+    return Finding("subscribers", Health.SOUND, f"{settings.subscribers}: {people}")
 
 
 def _templates(settings: Settings) -> Finding:
@@ -154,9 +156,10 @@ def _store(store: Store, settings: Settings) -> Finding:
     if held:
         return Finding("store", Health.FAILED, f"nothing is sent: {held}; `digestd outbox release` lets it")
     doubt = counts[OutboxState.UNCERTAIN]
-    said = f"{settings.paths.database}: sound, {store.papers.newest():,} papers"
+    doubtful = counted(doubt, "edition")
+    said = f"{settings.paths.database}: sound, {counted(store.papers.newest(), 'paper')}"
     if doubt:
-        return Finding("store", Health.WARNING, f"{said}; {doubt} editions are uncertain (`digestd outbox list`)")
+        return Finding("store", Health.WARNING, f"{said}; {doubtful} uncertain (`digestd outbox list`)")
     return Finding("store", Health.SOUND, said)
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from digestd.errors import NotFound
 from digestd.model import Origin, OutboxState, StoredPaper, SubscriberState
+from digestd.publish.wording import counted
 from digestd.store.base import Store, StoredSubscriber
 
 WAITING = (OutboxState.READY,)
@@ -51,9 +52,9 @@ def release_store(store: Store) -> str:
     reason = store.outbox.held()
     if reason:
         store.outbox.adopt()
-    waiting = store.outbox.counts()[OutboxState.READY]
+    waiting = counted(store.outbox.counts()[OutboxState.READY], "edition")
     held = f"was held because {reason}" if reason else "was not held"
-    return f"the store {held}; it sends from now on, {waiting} editions wait"
+    return f"the store {held}; it sends from now on; {waiting} waiting"
 
 
 def move(store: Store, email: str, word: str, now: datetime) -> StoredSubscriber:

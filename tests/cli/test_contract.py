@@ -299,7 +299,7 @@ def test_outbox_is_listed_shown_and_settled(filled: Command) -> None:
     assert (result.exit_code, "is ready; this takes one that is failed or uncertain" in result.stderr) == (1, True)
     assert filled("outbox", "resolve", "1", "--as", "sent").exit_code == 0
     assert filled("outbox", "resolve", "1", "--as", "cancelled").exit_code == 1
-    assert "was not held; it sends from now on, 1 editions wait" in filled("outbox", "release").output
+    assert "was not held; it sends from now on; 1 edition waiting" in filled("outbox", "release").output
     assert filled("outbox", "show", "99").exit_code == 1
 
 

@@ -38,8 +38,8 @@ def test_doctor_finds_a_sound_service_sound(world: World, monkeypatch: pytest.Mo
     world.drop(papers("A Robot"))
     said = found(world.settings)
     assert {name for name, one in said.items() if one.health is not Health.SOUND} == {"dns"}
-    assert "1 people" in said["subscribers"].said
-    assert "1 papers" in said["store"].said
+    assert "1 subscriber" in said["subscribers"].said
+    assert said["store"].said.endswith(", 1 paper")
 
 
 def test_doctor_names_each_part_that_fails(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -135,8 +135,8 @@ async def test_every_page_of_a_reader_works_by_the_keyboard_alone(site: Site) ->
         await keys.press("Subscribe again", "Space")
         assert person()[0] is SubscriberState.ACTIVE
         await keys.press("See and change what you follow")
-        await keys.press("Delete all about me")
-        await keys.press("Delete all")
+        await keys.press("Delete everything about me")
+        await keys.press("Delete everything")
         assert await keys.heading() == "Everything about you is deleted."
 
 
