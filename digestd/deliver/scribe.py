@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import select
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
@@ -55,30 +55,42 @@ class Scribe:
     def _work(self) -> None:
         is_over = False
         while not is_over:
-            asked = [self._asked.get()]
-            if asked[0] is not None and self._asked.qsize() < self._enough - 1:
-                time.sleep(A_MOMENT)
-            asked += [self._asked.get() for _ in range(self._asked.qsize())]
-            is_over = asked[-1] is None
-            self._write([one for one in asked if one is not None])
+            batch: list[_Asked] = []
+            try:
+                is_over = self._take(batch)
+                self._write(batch)
+            except Exception as error:  # whatever it is: who waits for a mark would wait for ever
+                self._failure = error
+                self._tell(batch, error)
         self._loop.call_soon_threadsafe(self._ended.set_result, None)
+
+    def _take(self, batch: list[_Asked]) -> bool:
+        """Put what waits into `batch`, once there is something. Returns whether that was all."""
+        one = self._asked.get()
+        if one is not None:
+            batch.append(one)
+            if self._asked.qsize() < self._enough - 1:
+                _rest()
+            while one is not None and self._asked.qsize():
+                one = self._asked.get()
+                if one is not None:
+                    batch.append(one)
+        return one is None
 
     def _write(self, batch: list[_Asked]) -> None:
         if self._failure is not None:
             self._tell([one for one in batch if one[0].target is OutboxState.SENDING], self._failure)
             batch = [one for one in batch if one[0].target is not OutboxState.SENDING]
-        if not batch:
-            return
-        try:
-            made = self._outbox.record(self._owner, [transition for transition, _ in batch])
-        except Exception as error:
-            self._failure = error
-            self._tell(batch, error)
-        else:
-            self._tell(batch, made)
+        if batch:
+            self._tell(batch, self._outbox.record(self._owner, [transition for transition, _ in batch]))
 
     def _tell(self, batch: Sequence[_Asked], came: Sequence[bool] | Exception) -> None:
         self._loop.call_soon_threadsafe(_tell, [future for _, future in batch], came)
+
+
+def _rest() -> None:
+    """Let a moment pass, by no clock: `time.sleep` goes by one, and fails where a process is given another."""
+    select.select((), (), (), A_MOMENT)
 
 
 def _tell(futures: Sequence[asyncio.Future[bool]], came: Sequence[bool] | Exception) -> None:

@@ -43,10 +43,9 @@ class Moment:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun = 0
         self.over = threading.Event()
-        monkeypatch.setattr(room.time, "sleep", self._last)
+        monkeypatch.setattr(room, "_rest", self._last)
 
-    def _last(self, seconds: float) -> None:
-        assert seconds == room.A_MOMENT
+    def _last(self) -> None:
         self.begun += 1
         assert self.over.wait(10)
 
@@ -119,3 +118,13 @@ async def test_scribe_that_finishes_writes_what_was_asked_for_last_also_for_thos
         await ending
     assert sum(book.commits) == 3
     assert [one.result() for one in asked if not one.cancelled()] == [True, True]
+
+
+async def test_scribe_that_breaks_down_tells_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise OSError("no clock here")
+
+    monkeypatch.setattr(room, "_rest", broken)
+    async with scribe(Book(), enough=2) as it, asyncio.timeout(5):
+        with pytest.raises(OSError, match="no clock here"):
+            await it.record(step(1))
