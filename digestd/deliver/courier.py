@@ -21,9 +21,10 @@ from typing import cast
 
 import aiosmtplib
 
-from digestd.deliver.line import FINAL_DOT, Line, dot_stuffed
+from digestd.deliver.line import Line
 from digestd.deliver.policy import classify, unanswered
 from digestd.deliver.relay import Limits, Relay, connected_socket, log_in, say_hello, tls_context
+from digestd.deliver.transparency import FINAL_DOT
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 BLOCK = 65536  # octets of a body under one time limit; most editions are one
@@ -78,14 +79,14 @@ class SmtpCourier:
         before_body: BeforeBody,
         following: Announcement | None = None,
     ) -> Outcome:
-        """Try once to hand `message`, ASCII with CRLF line ends, to the relay, and return what came of it.
+        """Try once to hand `message` to the relay, as `dot_stuffed` made it, and return what came of it.
 
         `before_body` is awaited when the relay is ready for the message (354) and before its first byte leaves;
         False withdraws the message. What it raises, and cancellation, closes the connection at once and goes on
         to the caller; nothing else is raised. With `following`, what is carried next is announced behind the final
         dot, which RFC 2920 3.1 allows: that saves it a turn-around.
         """
-        flaw = _flaw(envelope, message)
+        flaw = _flaw_in_path(envelope)
         if flaw is not None:
             self._forget_announced()
             return flaw
@@ -226,14 +227,14 @@ class SmtpCourier:
             return Outcome(Verdict.DEFERRED, Phase.DATA, Blame.MESSAGE, reason)
         if line.trouble is not None:
             return self._unanswered(Phase.DATA, line)
-        return await self._send_body(line, dot_stuffed(message), following)
+        return await self._send_body(line, message, following)
 
-    async def _send_body(self, line: Line, octets: bytes, following: Announcement | None) -> Outcome:
-        """Send the dot-stuffed message and judge the reply. From here on, silence is UNCERTAIN."""
+    async def _send_body(self, line: Line, message: bytes, following: Announcement | None) -> Outcome:
+        """Send the message and judge the reply. From here on, silence is UNCERTAIN."""
         self._needs_reset = is_whole = False
-        for start in range(0, len(octets), BLOCK):
-            block = octets[start : start + BLOCK]
-            is_whole = start + BLOCK >= len(octets)
+        for start in range(0, len(message), BLOCK):
+            block = message[start : start + BLOCK]
+            is_whole = start + BLOCK >= len(message)
             replies = 0 if start else 1
             if is_whole:
                 announcement = self._announcement(following)
@@ -335,16 +336,9 @@ class SmtpCourier:
                 return unanswered(phase, f"{host}: {cause}", self._secrets)
 
 
-def _flaw(envelope: Envelope, message: bytes) -> Outcome | None:
-    """Return the failure of what may not go over any line: a path that could pass for a command, foreign bytes."""
-    flaw = _flaw_in_path(envelope)
-    if flaw is None and not message.isascii():
-        return Outcome(Verdict.FAILED, Phase.BODY, Blame.MESSAGE, "the message is not ASCII and was not sent")
-    return flaw
-
-
 @lru_cache(maxsize=256)  # each is asked for when it is announced, and again when its turn comes
 def _flaw_in_path(envelope: Envelope) -> Outcome | None:
+    """Return the failure of addresses that may not go over any line, because one could pass for a command."""
     if _UNSAFE_IN_PATH.search(envelope.sender):
         return unanswered(Phase.MAIL, "the sender's address has characters that no SMTP command may carry")
     if not envelope.recipient or _UNSAFE_IN_PATH.search(envelope.recipient):

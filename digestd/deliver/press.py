@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from digestd.deliver.transparency import dot_stuffed
 from digestd.errors import AddressRefused
 from digestd.model import Edition, Envelope, Sender
 from digestd.publish.addresses import ascii_address
@@ -24,7 +25,7 @@ MAX_REASON = 500  # characters
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A claimed edition as its message, in an envelope; the SHA-256 is the message's, in hexadecimal."""
+    """A claimed edition as its message, ready for the line, in an envelope; the SHA-256 is of it, in hexadecimal."""
 
     claim: Claim
     envelope: Envelope
@@ -69,7 +70,7 @@ class Press:
     def _printed(self, edition: Edition, snapshot: str) -> Printed:
         try:
             renderer, sender = self._snapshots[snapshot]
-            message = build_message(edition, renderer.render(edition), sender, self._signers)
+            message = dot_stuffed(build_message(edition, renderer.render(edition), sender, self._signers))
         except Exception as error:  # whatever one edition does, the others go on
             return f"it cannot be rendered: {error!r}"[:MAX_REASON]
         return message, hashlib.sha256(message).hexdigest()

@@ -9,6 +9,7 @@ from support.peers import SIZE_LIMIT, MailPeers, mail_peers
 
 from digestd.deliver.courier import SmtpCourier
 from digestd.deliver.relay import Relay
+from digestd.deliver.transparency import dot_stuffed
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 __all__ = ["mail_peers"]  # a fixture: pytest finds it by its name here
@@ -41,7 +42,7 @@ async def deliver(peers: MailPeers, *letters: tuple[str, bytes]) -> list[Outcome
     courier = SmtpCourier(Relay(peers.host, peers.smtp_port, "none", local_hostname="client.example.test"))
     try:
         return [
-            await courier.carry(Envelope("digest@example.org", recipient), message, yes)
+            await courier.carry(Envelope("digest@example.org", recipient), dot_stuffed(message), yes)
             for recipient, message in letters
         ]
     finally:

@@ -187,11 +187,3 @@ async def test_carry_from_the_null_sender_is_sent() -> None:
         assert (await carry(server, envelope=replace(ENVELOPE, sender=""))).verdict is SENT
 
     assert server.commands[1].startswith("MAIL FROM:<> ")
-
-
-async def test_carry_of_a_message_beyond_ascii_fails_without_a_connection() -> None:
-    async with SmtpScript() as server:
-        outcome = await carry(server, "Grüße\r\n".encode(), before_body=never)
-
-    assert ended(outcome) == (FAILED, Phase.BODY, MESSAGE)
-    assert server.sessions == []

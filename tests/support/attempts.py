@@ -13,6 +13,7 @@ from support.smtp_script import SmtpScript
 
 from digestd.deliver.courier import SmtpCourier
 from digestd.deliver.relay import Limits, Relay
+from digestd.deliver.transparency import dot_stuffed
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 SENT, DEFERRED, FAILED, UNCERTAIN = Verdict.SENT, Verdict.DEFERRED, Verdict.FAILED, Verdict.UNCERTAIN
@@ -62,7 +63,7 @@ async def carry(
     """One attempt by a courier of its own, closed afterwards and seen closed by the server."""
     courier = courier_for(server, limits, **changes)
     try:
-        return await courier.carry(envelope, message, before_body)
+        return await courier.carry(envelope, dot_stuffed(message), before_body)
     finally:
         await courier.close()
         await server.until_closed()
