@@ -1,7 +1,8 @@
 """How many connections a relay gets, and which domains are given a rest. Pure: no clock and no I/O.
 
-Both learn the way TCP does: a little more after success, half after trouble (Chiu and Jain 1989). What a relay
-says of one recipient's domain must hold up neither the relay nor the readers of another domain.
+Both learn the way TCP does: a little more after success, half after trouble (Chiu and Jain 1989), and faster before the
+first one (slow start, Jacobson 1988). What a relay says of one recipient's domain must hold up neither the relay nor
+the readers of another domain.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 FIRST = 4  # connections to begin with, where so many are allowed
-ACCEPTED_FOR_MORE = 50  # messages accepted in a row for each further connection
+SLOW_START = 8  # messages accepted in a row for each further connection, until the first trouble
+ACCEPTED_FOR_MORE = 50  # the same after it: each try may be one too many again
 
 TROUBLES = 3  # temporary refusals of a domain in a row: one may be greylisting, or a mailbox that is full
 FIRST_REST = timedelta(seconds=60)
@@ -24,6 +26,7 @@ class Pace:
 
     most: int
     allowed: int = field(init=False)
+    _for_more: int = SLOW_START
     _accepted: int = 0
 
     def __post_init__(self) -> None:
@@ -32,13 +35,14 @@ class Pace:
     def accepted(self) -> None:
         """Count a message that the relay took."""
         self._accepted += 1
-        if self._accepted >= ACCEPTED_FOR_MORE and self.allowed < self.most:
+        if self._accepted >= self._for_more and self.allowed < self.most:
             self.allowed += 1
             self._accepted = 0
 
     def troubled(self) -> None:
         """Halve the connections: the relay said 421, refused one, or broke off."""
         self.allowed = max(1, self.allowed // 2)
+        self._for_more = ACCEPTED_FOR_MORE
         self._accepted = 0
 
 

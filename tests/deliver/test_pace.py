@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from digestd.deliver import pace
-from digestd.deliver.pace import ACCEPTED_FOR_MORE, FIRST, FIRST_REST, LONGEST_REST, TROUBLES, Domains, Pace
+from digestd.deliver.pace import (
+    ACCEPTED_FOR_MORE,
+    FIRST,
+    FIRST_REST,
+    LONGEST_REST,
+    SLOW_START,
+    TROUBLES,
+    Domains,
+    Pace,
+)
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -13,27 +22,29 @@ NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 def test_pace_begins_with_few_and_grows_by_one_for_so_many_messages_up_to_the_most() -> None:
     it = Pace(FIRST + 2)
     assert it.allowed == FIRST
-    for _ in range(ACCEPTED_FOR_MORE - 1):
+    for _ in range(SLOW_START - 1):
         it.accepted()
     assert it.allowed == FIRST
     it.accepted()
     assert it.allowed == FIRST + 1
-    for _ in range(10 * ACCEPTED_FOR_MORE):
+    for _ in range(10 * SLOW_START):
         it.accepted()
     assert it.allowed == FIRST + 2
 
 
 def test_pace_is_halved_by_trouble_down_to_one_and_grows_again_slowly() -> None:
     it = Pace(2)
-    for _ in range(ACCEPTED_FOR_MORE - 1):
+    for _ in range(SLOW_START - 1):
         it.accepted()
     it.troubled()
     it.accepted()  # what came before the trouble no longer counts
     assert it.allowed == 1
     it.troubled()
     assert it.allowed == 1
-    for _ in range(ACCEPTED_FOR_MORE):
+    for _ in range(ACCEPTED_FOR_MORE - 1):
         it.accepted()
+    assert it.allowed == 1
+    it.accepted()
     assert it.allowed == 2
 
 
