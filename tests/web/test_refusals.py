@@ -289,11 +289,12 @@ async def test_subscriber_that_vanishes_between_look_and_change_is_refused(tmp_p
 
 async def test_log_of_any_request_has_no_token(site: Site, capfd: pytest.CaptureFixture[str], caplog: Any) -> None:
     caplog.set_level("DEBUG")
-    for answer in await both(site, site.path):
-        assert answer.status == 200
-    await both(site, quoted(site.token[:-1] + "!"))
-    await site.exchange(f"GET {site.path} HTTP/1.1\r\n\r\n".encode())
-    written = "".join(capfd.readouterr()) + caplog.text
+    with capture_logs() as events:
+        for answer in await both(site, site.path):
+            assert answer.status == 200
+        await both(site, quoted(site.token[:-1] + "!"))
+        await site.exchange(f"GET {site.path} HTTP/1.1\r\n\r\n".encode())
+    written = "".join(capfd.readouterr()) + caplog.text + str(events)
     assert "reader-chose" in written
     assert site.token.partition(".")[2][:20] not in written
     assert READER not in written
