@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import select
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from threading import Thread
@@ -11,8 +10,6 @@ from typing import ParamSpec, TypeVar
 
 from digestd.model import OutboxState
 from digestd.store.base import Outbox, Transition
-
-A_MOMENT = 0.001  # seconds
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -23,17 +20,15 @@ _Asked = tuple[Transition, "asyncio.Future[bool]"]
 class Scribe:
     """Group commit: transitions that are waiting when the last commit ends share the next one, in their order.
 
-    A commit costs as much as a dozen transitions, so it waits a moment while fewer than `enough` ask for it. Once one
-    could not be written, no further body begins; what became of those on their way is still written down.
+    Once one could not be written, no further body begins; what became of those on their way is still written down.
 
     Its thread takes what waits by itself: to wake another one for each commit takes longer than what it writes.
     For one event loop, until `finish`.
     """
 
-    def __init__(self, outbox: Outbox, owner: str, enough: int = 1) -> None:
+    def __init__(self, outbox: Outbox, owner: str) -> None:
         self._outbox = outbox
         self._owner = owner
-        self._enough = enough
         self._loop = asyncio.get_running_loop()
         self._asked: SimpleQueue[_Asked | None] = SimpleQueue()
         self._failure: Exception | None = None
@@ -66,16 +61,13 @@ class Scribe:
 
     def _take(self, batch: list[_Asked]) -> bool:
         """Put what waits into `batch`, once there is something. Returns whether that was all."""
-        one = self._asked.get()
-        if one is not None:
+        while True:
+            one = self._asked.get()
+            if one is None:
+                return True
             batch.append(one)
-            if self._asked.qsize() < self._enough - 1:
-                _rest()
-            while one is not None and self._asked.qsize():
-                one = self._asked.get()
-                if one is not None:
-                    batch.append(one)
-        return one is None
+            if self._asked.empty():
+                return False
 
     def _write(self, batch: list[_Asked]) -> None:
         if self._failure is not None:
@@ -86,11 +78,6 @@ class Scribe:
 
     def _tell(self, batch: Sequence[_Asked], came: Sequence[bool] | Exception) -> None:
         self._loop.call_soon_threadsafe(_tell, [future for _, future in batch], came)
-
-
-def _rest() -> None:
-    """Let a moment pass, by no clock: `time.sleep` goes by one, and fails where a process is given another."""
-    select.select((), (), (), A_MOMENT)
 
 
 def _tell(futures: Sequence[asyncio.Future[bool]], came: Sequence[bool] | Exception) -> None:

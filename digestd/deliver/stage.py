@@ -133,7 +133,7 @@ class _Run:
         await asyncio.to_thread(outbox.recover, post.owner, self.clock(), hold=post.hold_uncertain)
         await asyncio.to_thread(outbox.bring_forward, self.clock(), LONGEST_WAIT)
         connections = sum(outlet.connections for outlet in outlets)
-        tray, scribe = Tray[Sealed](connections), Scribe(outbox, post.owner, enough=connections)
+        tray, scribe = Tray[Sealed](connections), Scribe(outbox, post.owner)
         lanes = [_Lane(outlet, Pace(outlet.connections)) for outlet in outlets]
         try:
             async with asyncio.TaskGroup() as group:
