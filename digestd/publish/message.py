@@ -1,7 +1,7 @@
 """The bytes of a message: headers and a multipart body, written by our own hand.
 
 What leaves here is ASCII with CRLF, in lines of at most 998 octets (RFC 5322 2.1.1), always the same for the same
-edition. What dots ask of it (RFC 5321 4.5.2) is for `deliver.transparency`.
+edition, and without a line that begins with a dot.
 """
 
 from __future__ import annotations

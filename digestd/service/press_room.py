@@ -13,7 +13,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
 from multiprocessing.connection import Connection
 from socket import socketpair
 from types import TracebackType
@@ -26,7 +25,6 @@ from digestd.service import build
 from digestd.service.press_process import Answer, Made, Told
 
 MOST = 4  # presses: each costs about 80 MB, and four make more than a wire carries
-MANY = 5_000  # editions; for fewer, a process that makes messages takes too long to start
 ROOM = 8 * 2**20  # octets of a new arena, of which memory holds what was written to; a batch of messages fits
 DIED = "making its message ended the program that makes them, twice"
 
@@ -106,14 +104,13 @@ class _PressProcess:
 
 
 class PressRoom:
-    """A press for each processor but the one that carries, each started when it is first wanted, or expected to be.
+    """A press for each processor but the one that carries, each started when it is first wanted.
 
     Where messages are signed, one more.
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._expected = 0
+        self._told: Told = settings.paths.database, build.signing_keys(settings)
         processors = os.cpu_count() or 1
         wanted = processors if settings.mail.dkim else processors - 1  # to sign a message takes longer than to carry it
         self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, wanted))
@@ -126,15 +123,6 @@ class PressRoom:
         for press in self._presses:
             if press is not None:
                 press.end()
-
-    def expect(self, editions: int) -> None:
-        """Hear of so many more editions that may come: for many, the presses start while the others are composed."""
-        self._expected += editions
-        if self._expected < MANY:
-            return
-        for number in range(len(self._presses)):
-            with suppress(DigestdError, _PressLost), self._turns[number]:  # who wants a message is told
-                self._press(number)
 
     async def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what is made of each edition, in their order, made by all presses at once."""
@@ -164,8 +152,7 @@ class PressRoom:
     def _press(self, number: int) -> _PressProcess:
         press = self._presses[number]
         if press is None:
-            told = self._settings.paths.database, build.signing_keys(self._settings)
-            press = self._presses[number] = _PressProcess(told)
+            press = self._presses[number] = _PressProcess(self._told)
         return press
 
     def _lose(self, number: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -20,13 +19,14 @@ from digestd.publish.stage import PublishReport, publish
 from digestd.service import build
 from digestd.service.findings import Finding, Notice
 from digestd.service.mend import mend
-from digestd.service.press_room import MANY, PressRoom
+from digestd.service.press_room import PressRoom
 from digestd.service.watch import found_now, tell_operator
 from digestd.store.base import Claim, Store, SyncReport
 from digestd.subscribers.file import read_people
 
 Clock = Callable[[], datetime]
 FORGOTTEN_AT_ONCE = 50  # of who never confirmed; the next tick takes the next ones
+MANY = 5_000  # editions ready; a process that makes messages takes its time to start, and some 80 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,18 +116,12 @@ class Rounds:
         return publish(self.store, snapshot, now, progress, stop, self.warm, rules, near, learning=learning)
 
     async def deliver(
-        self,
-        *,
-        stop: asyncio.Event | None = None,
-        told: Callable[[Claim, Outcome], None] | None = None,
-        room: PressRoom | None = None,
+        self, *, stop: asyncio.Event | None = None, told: Callable[[Claim, Outcome], None] | None = None
     ) -> DeliverReport:
-        """Send what is ready; where that is much, its messages are made in processes beside this one, those of `room`.
-
-        Then they begin at once if it has heard what publishing composed (`PressRoom.expect`).
-        """
+        """Send what is ready; where that is much, its messages are made in processes beside this one."""
         outlets, post = build.outlets(self.settings), build.post(self.settings)
-        with nullcontext(room) if room else PressRoom(self.settings) as presses:
-            if self.store.outbox.ready(self.clock(), MANY) >= MANY:
-                post = replace(post, press=presses.print)
+        if self.store.outbox.ready(self.clock(), MANY) < MANY:
+            return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)
+        with PressRoom(self.settings) as room:
+            post = replace(post, press=room.print)
             return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)

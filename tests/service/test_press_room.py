@@ -34,21 +34,6 @@ async def test_press_room_whose_arena_is_too_small_lets_it_grow(world: World, mo
         assert await room.print(editions) == Press(world.store.editions, ()).print(editions)
 
 
-async def test_press_room_that_expects_many_has_its_presses_ready(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(press_room, "MANY", 5)
-    with PressRoom(world.settings) as room:
-        room.expect(4)
-        assert room._presses == [None] * len(room._presses)
-        room.expect(4)
-        ready = [press._process.pid for press in room._presses if press]
-        room.expect(4)
-        assert await room.print([1]) == Press(world.store.editions, ()).print([1])
-        assert [press._process.pid for press in room._presses if press] == ready
-        assert len(ready) == len(room._presses)
-
-
 async def test_press_room_prints_the_same_bytes_as_this_process(world: World) -> None:
     editions = [1, 2, 3, 4, 5]
     here = Press(world.store.editions, ()).print(editions)
@@ -69,6 +54,7 @@ def test_press_room_has_one_press_more_where_messages_are_signed(
     world: World, monkeypatch: pytest.MonkeyPatch, processors: int, unsigned: int, signed: int
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    monkeypatch.setattr(press_room.build, "signing_keys", lambda settings: ())
     settings = world.settings
     keyed = settings.model_copy(update={"mail": settings.mail.model_copy(update={"dkim": (object(),)})})
     assert [len(PressRoom(one)._presses) for one in (settings, keyed)] == [unsigned, signed]
