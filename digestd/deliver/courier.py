@@ -24,9 +24,9 @@ import aiosmtplib
 from digestd.deliver.line import Line
 from digestd.deliver.policy import classify, unanswered
 from digestd.deliver.relay import Limits, Relay, connected_socket, log_in, say_hello, tls_context
-from digestd.deliver.transparency import FINAL_DOT
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
+FINAL_DOT = b".\r\n"
 BLOCK = 65536  # octets of a body under one time limit; most editions are one
 
 BeforeBody = Callable[[], Awaitable[bool]]
@@ -79,7 +79,7 @@ class SmtpCourier:
         before_body: BeforeBody,
         following: Announcement | None = None,
     ) -> Outcome:
-        """Try once to hand `message` to the relay, as `dot_stuffed` made it, and return what came of it.
+        """Try once to hand `message` to the relay, as `build_message` makes it, and return what came of it.
 
         `before_body` is awaited when the relay is ready for the message (354) and before its first byte leaves;
         False withdraws the message. What it raises, and cancellation, closes the connection at once and goes on

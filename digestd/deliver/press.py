@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from digestd.deliver.transparency import dot_stuffed
 from digestd.errors import AddressRefused
 from digestd.model import Edition, Envelope, Sender
 from digestd.publish.addresses import ascii_address
@@ -70,7 +69,7 @@ class Press:
     def _printed(self, edition: Edition, snapshot: str) -> Printed:
         try:
             renderer, sender = self._snapshots[snapshot]
-            message = dot_stuffed(build_message(edition, renderer.render(edition), sender, self._signers))
+            message = build_message(edition, renderer.render(edition), sender, self._signers)
         except Exception as error:  # whatever one edition does, the others go on
             return f"it cannot be rendered: {error!r}"[:MAX_REASON]
         return message, hashlib.sha256(message).hexdigest()

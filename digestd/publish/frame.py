@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from digestd.publish.encode import encoded
+from digestd.publish.encode import Encoded, encoded
 from digestd.publish.templates import FRAME_HTML, FRAME_TEXT, Templates
 from digestd.publish.words import SECTION_WORDS, WORDS
 
@@ -66,10 +66,10 @@ class SectionView:
 class Part:
     """The frame of one part, encoded: what stands as it is, and in which order that and the values come."""
 
-    standing: tuple[bytes, ...]
-    in_order: Callable[[Sequence[bytes]], tuple[bytes, ...]]
+    standing: tuple[Encoded, ...]
+    in_order: Callable[[Sequence[Encoded]], tuple[Encoded, ...]]
 
-    def filled(self, values: list[bytes]) -> tuple[bytes, ...]:
+    def filled(self, values: list[Encoded]) -> tuple[Encoded, ...]:
         """Return the part with its words, cards and titles, which are `values` in the order of their numbers."""
         return self.in_order([*values, *self.standing])
 
@@ -135,7 +135,7 @@ def _place(secret: str, number: int) -> PieceView:
 
 def _part(laid_out: str, words: int, values: int, secret: str) -> Part:
     """Return a rendered frame cut at its marks; of so many `values` the first ones are `words`."""
-    standing: list[bytes] = []
+    standing: list[Encoded] = []
     order: list[int] = []
 
     def stand(text: str) -> None:
@@ -159,7 +159,7 @@ def _part(laid_out: str, words: int, values: int, secret: str) -> Part:
 
 
 @lru_cache(maxsize=4096)
-def _as_it_is(text: str) -> bytes:
+def _as_it_is(text: str) -> Encoded:
     return encoded(text)
 
 

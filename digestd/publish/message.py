@@ -18,6 +18,7 @@ from digestd.letters import LetterKind
 from digestd.model import Cadence, Edition, Sender
 from digestd.publish.addresses import DOMAIN, ascii_address, contact_url, unsubscribe_urls
 from digestd.publish.dkim import Signer
+from digestd.publish.encode import has_line_with_dot
 from digestd.publish.headers import FOLD, mailbox, unstructured
 from digestd.publish.render import Rendered
 
@@ -31,12 +32,13 @@ _HTML = f"\r\nContent-Type: text/html{_ENCODING}"
 def build_message(edition: Edition, rendered: Rendered, sender: Sender, signers: tuple[Signer, ...] = ()) -> bytes:
     """Return the message of an edition: multipart/alternative, plain text before HTML, UTF-8 in quoted-printable.
 
-    It is ASCII, every line of it ends with CRLF, the last one too, and none begins with a dot: whoever sends it has
-    nothing to double (RFC 5321 4.5.2). Headers begin with their name, or with a blank where they are folded; what a
-    piece of a body may hold stands in `publish.encode`.
+    It goes over the line as it is (RFC 5321 4.5.2, transparency): ASCII, every line ends with CRLF, the last one too,
+    and none begins with a dot. Of a body's pieces `publish.encode` sees to that; the headers are looked at here, and
+    what bounds the body with them: the edition's id.
 
     Each signer puts its DKIM-Signature on top. Raises AddressRefused for an address of the reader or the sender that
-    no header can carry, and ConfigError for a `public_url` or `list_id` that cannot stand in one.
+    no header can carry, ConfigError for a `public_url` or `list_id` that cannot stand in one, and ValueError for
+    headers that could pass for a message's end.
     """
     boundary = f"=_{edition.id}"  # quoted-printable never writes "=_" (RFC 2045 6.7), so no text can end a part
     head = _head(edition, rendered.subject, sender, boundary)
@@ -49,7 +51,10 @@ def build_message(edition: Edition, rendered: Rendered, sender: Sender, signers:
         f"\r\n--{boundary}--\r\n".encode(),
     )
     signatures = "".join([signer.sign(head, body, edition.composed_at) for signer in signers])
-    return b"".join((f"{signatures}{head}\r\n".encode("ascii"), *body))
+    headers = f"{signatures}{head}\r\n".encode("ascii")
+    if has_line_with_dot(headers):
+        raise ValueError("a line of the headers begins with a dot")
+    return b"".join((headers, *body))
 
 
 def _head(edition: Edition, subject: str, sender: Sender, boundary: str) -> str:

@@ -18,7 +18,7 @@ from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapsh
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import card, title_line
-from digestd.publish.encode import Piece, encoded, encoded_address, encoded_lines, joined
+from digestd.publish.encode import Encoded, Piece, encoded, encoded_address, encoded_lines, joined
 from digestd.publish.frame import Shape, frame, laid_out, tidy
 from digestd.publish.letter import letter_parts
 from digestd.publish.plaintext import underlined, wrap
@@ -39,8 +39,8 @@ class Rendered:
     """An edition in words: one line, and the two parts of the message, encoded in pieces (`publish.encode`)."""
 
     subject: str
-    encoded_text: tuple[bytes, ...]
-    encoded_html: tuple[bytes, ...]
+    encoded_text: tuple[Encoded, ...]
+    encoded_html: tuple[Encoded, ...]
 
     @property
     def text(self) -> str:
@@ -181,7 +181,7 @@ _IN_TEXT: tuple[Callable[[str], str], ...] = (str, str, wrap, str, str, str, str
 _SECTION_IN_TEXT: tuple[Callable[[str], str], ...] = (partial(underlined, line="-"), wrap, str)
 
 
-def _own(words: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
+def _own(words: Sequence[str]) -> tuple[list[Encoded], list[Encoded]]:
     """Return an edition's own words, encoded for the HTML and for the text part."""
     subject, preheader, reason, *urls = words
     *first, last, wrapped = encoded_lines([subject, preheader, reason, wrap(reason)])
@@ -196,12 +196,12 @@ def _own(words: Sequence[str]) -> tuple[list[bytes], list[bytes]]:
 
 # Of the words of an edition, those that many have. Its own are as many as there are readers.
 @lru_cache(maxsize=4096)
-def _in_html(word: str) -> bytes:
+def _in_html(word: str) -> Encoded:
     return encoded(str(escape(word)))
 
 
 @lru_cache(maxsize=4096)
-def _in_text(lay_out: Callable[[str], str], word: str) -> bytes:
+def _in_text(lay_out: Callable[[str], str], word: str) -> Encoded:
     return encoded(lay_out(word))
 
 

@@ -26,7 +26,6 @@ from support.smtp_actions import Hang, Script
 from support.smtp_script import SmtpScript
 
 from digestd.deliver.courier import BLOCK
-from digestd.deliver.transparency import dot_stuffed
 from digestd.model import Blame, Outcome, Phase, Verdict
 
 
@@ -88,15 +87,6 @@ async def test_carry_of_dots_and_blocks_arrives_unchanged(message: bytes) -> Non
     expected = message if message.endswith(b"\r\n") else message + b"\r\n"
     assert server.messages[0].octets == expected
     assert len(server.messages) == 1
-
-
-def test_dot_stuffed_message_with_bare_line_feed_has_no_early_end() -> None:
-    assert dot_stuffed(b"a\n.\nMAIL FROM:<evil@example.org>\r\n") == b"a\n..\nMAIL FROM:<evil@example.org>\r\n"
-
-
-def test_dot_stuffed_message_beyond_ascii_is_refused() -> None:
-    with pytest.raises(ValueError, match="not ASCII"):
-        dot_stuffed("Grüße\r\n".encode())
 
 
 async def test_before_body_is_called_after_354_and_before_the_first_byte() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from support.attempts import dot_stuffed
 from support.peers import SIZE_LIMIT, MailPeers, mail_peers
 
 from digestd.deliver.courier import SmtpCourier
 from digestd.deliver.relay import Relay
-from digestd.deliver.transparency import dot_stuffed
 from digestd.model import Blame, Envelope, Outcome, Phase, Verdict
 
 __all__ = ["mail_peers"]  # a fixture: pytest finds it by its name here

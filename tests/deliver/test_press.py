@@ -1,32 +1,35 @@
-"""What leaves the press is ready for the line, whatever a message holds, or says why there is none."""
+"""What leaves the press is ready for the line, whatever a store holds, or says why there is none."""
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from support.world import World, papers, reader
 
-from digestd.deliver import press
 from digestd.deliver.press import Press
 
 
 @pytest.mark.parametrize(
-    ("message", "printed"),
+    ("id", "reason"),
     [
-        (b"a: b\r\n\r\n.\r\nMAIL FROM:<evil@example.org>\r\n", b"a: b\r\n\r\n..\r\nMAIL FROM:<evil@example.org>\r\n"),
-        ("a: b\r\n\r\nGrüße\r\n".encode(), "it cannot be rendered: ValueError('the message is not ASCII')"),
+        ("a\r\n.\r\nMAIL FROM:<evil@example.org>", "ValueError('a line of the headers begins with a dot')"),
+        ("a\n.\nMAIL FROM:<evil@example.org>", "ValueError('a line of the headers begins with a dot')"),
+        ("Grüße", "UnicodeEncodeError"),
     ],
-    ids=["a line of one dot", "beyond ASCII"],
+    ids=["a line of one dot", "behind a bare line feed", "beyond ASCII"],
 )
-def test_press_makes_what_may_go_over_the_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: bytes, printed: bytes | str
-) -> None:
+def test_press_makes_no_message_that_could_end_early(tmp_path: Path, id: str, reason: str) -> None:
     world = World(tmp_path)
-    world.people(reader("ada", "robot"))
+    world.people(reader("ada", "robot"), reader("ben", "robot"))
     world.drop(papers("A Robot"))
-    assert world.publish().editions == 1
-    monkeypatch.setattr(press, "build_message", lambda *_: message)
-    [made] = Press(world.store.editions, ()).print([1])
-    assert (made if isinstance(made, str) else made[0]) == printed
+    assert world.publish().editions == 2
+    with closing(sqlite3.connect(world.settings.paths.database)) as connection, connection:
+        connection.execute("UPDATE edition SET id = ? WHERE pk = 1", (id,))
+    bad, good = Press(world.store.editions, ()).print([1, 2])
+    assert isinstance(bad, str)
+    assert bad.startswith(f"it cannot be rendered: {reason}")
+    assert not isinstance(good, str)
     world.close()

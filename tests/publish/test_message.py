@@ -183,6 +183,23 @@ def test_message_of_any_texts_has_nothing_that_a_courier_would_double(
     assert_sound(build_message(of, render(of, snapshot(sender)), sender, (SIGNER,)))
 
 
+@given(DOTTED, DOTTED)
+@example(".", "\n.")
+def test_message_of_any_templates_has_nothing_that_a_courier_would_double(before: str, behind: str) -> None:
+    text = f"{before}{{% for section in sections %}}{before}{{{{ section.name }}}}{behind}{{% endfor %}}{behind}"
+    looked = f"{{{{ intro | upper }}}}{before}"  # laid out for each edition anew
+    for frame in (text, looked):
+        of = edition(section(entry(paper(1)), profile=behind))
+        made = snapshot(mail__edition__txt__j2=frame, mail__edition__html__j2=frame, mail__card__txt__j2=behind)
+        assert_sound(build_message(of, render(of, made), SENDER, (SIGNER,)))
+
+
+@pytest.mark.parametrize("id", ["Grüße", "a\n."])
+def test_message_of_an_id_that_no_header_can_carry_is_refused(id: str) -> None:
+    with pytest.raises(ValueError, match="ascii|a line of the headers begins with a dot"):
+        build_message(edition(id=id), render(edition(), snapshot()), SENDER)
+
+
 def test_message_long_unsubscribe_url_is_folded_only_between_the_two() -> None:
     sender = replace(SENDER, public_url="https://papers.example.org/" + "a" * 200)
     lines = header_lines(built(sender=sender))
