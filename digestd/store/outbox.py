@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from itertools import chain
+from functools import lru_cache
 
 from digestd.errors import DeliveredElsewhere, NotFound, StoreError, StoreHeld
 from digestd.model import OutboxState
@@ -26,6 +26,10 @@ MIN_PREFIX = 6  # characters of an id; less is a number, or says too little
 
 _PAST_ALL = 2**63 - 1  # the largest number of a row
 _STEP = 8  # by how many rows the statements of batches differ
+# Rows that concern no edition.
+_NONE_BEGUN: tuple[object, ...] = (0, "", 0)
+_NO_STEP: tuple[object, ...] = (0, "", "", 0, 0, "", 0)
+_NOTHING_TOLD: tuple[object, ...] = (0, 0, "", 0, "", 0, "")
 
 
 class _NotAll(Exception):
@@ -123,36 +127,31 @@ class SqliteOutbox:
             return bool(connection.execute(self._sql["has_work"], bounds).fetchone()[0])
 
     def claim(self, owner: str, now: datetime, limit: int) -> tuple[list[Claim], int]:
-        bounds = {"owner": owner, "now": to_ms(now), "limit": limit}
+        bounds = {"now": to_ms(now), "limit": limit}
         token = None
         with self._connections.write(needs_room=True) as connection:
-            unwanted = connection.execute(
-                self._sql["unwanted"], {"reason": LEFT, "now": to_ms(now), "limit": limit}
-            ).fetchall()
-            for row in unwanted:
-                self._write(connection, row["edition"], now, OutboxState.CANCELLED, LEFT)
-            found = connection.execute(self._sql["claim_suspect"], bounds).fetchall()
-            found = found or connection.execute(self._sql["claim"], bounds).fetchall()
-            editions = [row[0] for row in found]
-            rows = connection.execute(self._sql["claims"], {"editions": json.dumps(editions)}).fetchall()
-            if rows and not self._has_turned:
+            suspect = connection.execute(self._sql["suspect"], bounds).fetchall()
+            rows = suspect or connection.execute(self._sql["next"], bounds).fetchall()
+            wanted = [row for row in rows if not row["is_unwanted"]]
+            for row in rows if len(wanted) < len(rows) else ():
+                if row["is_unwanted"]:
+                    self._cancel(connection, row["edition"], now)
+            editions = json.dumps([row["edition"] for row in wanted])
+            connection.execute(self._sql["claim"], {"owner": owner, "now": to_ms(now), "editions": editions})
+            if wanted and not self._has_turned:
                 token = self._instance.turn(connection)
         if token is not None:
             self._has_turned = True
             self._instance.confirm(token)
         claims = [
-            Claim(
-                row["edition"],
-                row["id"],
-                row["email"],
-                row["attempts"],
-                from_ms(row["composed_at"]),
-                row["sha256"],
-                row["crashes"] > 0,
-            )
-            for row in rows
+            Claim(edition, key, email, attempts + 1, from_ms(composed_at), sha256, crashes > 0)
+            for edition, key, email, attempts, composed_at, sha256, crashes, _ in wanted
         ]
-        return claims, len(unwanted)
+        return claims, len(rows) - len(wanted)
+
+    def _cancel(self, connection: sqlite3.Connection, edition: int, now: datetime) -> None:
+        connection.execute(self._sql["cancel"], {"edition": edition, "reason": LEFT, "now": to_ms(now)})
+        self._write(connection, edition, now, OutboxState.CANCELLED, LEFT)
 
     def record(self, owner: str, transitions: Sequence[Transition]) -> list[bool]:
         try:
@@ -170,29 +169,44 @@ class SqliteOutbox:
 
     def _record(self, connection: sqlite3.Connection, owner: str, transitions: Sequence[Transition]) -> bool:
         """Make all of the transitions, and write the ledger. Returns False where one of them could not be made."""
-        begun = [(one.edition, one.sha256, to_ms(one.at)) for one in transitions if one.target is OutboxState.SENDING]
-        steps = [one for one in transitions if one.target is not OutboxState.SENDING]
-        told = [_told(one) for one in steps if one.ledger is not None]
+        begun: list[object] = []
+        steps: list[object] = []
+        told: list[object] = []
+        for one in transitions:
+            at = to_ms(one.at)
+            if one.target is OutboxState.SENDING:
+                begun += (one.edition, one.sha256, at)
+                continue
+            taken_back = int(not one.counts)
+            not_before = to_ms(one.not_before) if one.not_before else 0
+            steps += (one.edition, str(one.source), str(one.target), at, not_before, one.reason, taken_back)
+            if one.ledger is not None:
+                phase = str(one.phase) if one.phase else ""
+                told += (one.edition, at, str(one.ledger), taken_back, phase, one.code or 0, one.reason)
         return (
-            self._is_made(connection, self._sql["begin_sending"], begun, owner)
-            and self._is_made(connection, self._sql["transition"], [_step(one) for one in steps], owner)
-            and self._is_made(connection, self._sql["write_ledgers"], told)
+            self._is_made(connection, self._sql["begin_sending"], begun, _NONE_BEGUN, owner)
+            and self._is_made(connection, self._sql["transition"], steps, _NO_STEP, owner)
+            and self._is_made(connection, self._sql["write_ledgers"], told, _NOTHING_TOLD)
         )
 
     def _is_made(
-        self, connection: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]], *owner: str
+        self,
+        connection: sqlite3.Connection,
+        statement: str,
+        values: list[object],
+        nobody: tuple[object, ...],
+        *owner: str,
     ) -> bool:
-        """Run a statement on a batch of rows at once, and return whether it changed them all.
+        """Run a statement on the values of a batch of rows at once, and return whether it changed them all.
 
-        Rows of NULL, which concern no edition, fill it up, so that there are few statements to be prepared and kept.
+        Rows of `nobody` fill it up, so that there are few statements to be prepared and kept.
         """
-        if not rows:
+        if not values:
             return True
-        width, room = len(rows[0]), -(-len(rows) // _STEP) * _STEP
-        row = f"({', '.join('?' * width)})"
-        statement = statement.replace(f"VALUES {row}", f"VALUES {', '.join([row] * room)}")
-        values = (*chain.from_iterable(rows), *[None] * ((room - len(rows)) * width), *owner)
-        return connection.execute(statement, values).rowcount == len(rows)
+        width, rows = len(nobody), len(values) // len(nobody)
+        room = -(-rows // _STEP) * _STEP
+        values += nobody * (room - rows)
+        return connection.execute(_of_rows(statement, width, room), (*values, *owner)).rowcount == rows
 
     def release(self, owner: str, now: datetime) -> None:
         values = {"owner": owner, "now": to_ms(now)}
@@ -246,30 +260,11 @@ class SqliteOutbox:
         connection.execute(self._sql["write_ledger"], values)
 
 
-def _step(one: Transition) -> tuple[object, ...]:
-    """Return a transition as the statements of a batch read it."""
-    return (
-        one.edition,
-        str(one.source),
-        str(one.target),
-        to_ms(one.at),
-        to_ms(one.not_before) if one.not_before else None,
-        one.reason,
-        int(not one.counts),
-    )
-
-
-def _told(one: Transition) -> tuple[object, ...]:
-    """Return what the ledger is told of a transition."""
-    return (
-        one.edition,
-        to_ms(one.at),
-        one.ledger,
-        int(not one.counts),
-        one.phase and str(one.phase),
-        one.code,
-        one.reason,
-    )
+@lru_cache(maxsize=256)
+def _of_rows(statement: str, width: int, rows: int) -> str:
+    """Return a statement on one row of so many values as one on many."""
+    row = f"({', '.join('?' * width)})"
+    return statement.replace(f"VALUES {row}", f"VALUES {', '.join([row] * rows)}")
 
 
 def _row(row: sqlite3.Row) -> OutboxRow:

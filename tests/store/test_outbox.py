@@ -86,6 +86,12 @@ def test_claim_cancels_what_its_reader_no_longer_wants(room: StoreRoom, left: Su
     assert (state(room, 2), said(room, 2)) == (CANCELLED, [("cancelled", 0, "the reader left before it was sent")])
 
 
+def test_claim_of_nothing_but_unwanted_ones_tells_that_more_may_come(room: StoreRoom) -> None:
+    room.state("r0@example.org", SubscriberState.UNSUBSCRIBED)
+    assert room.store.outbox.claim("me", NOW, 1) == ([], 1)
+    assert [one.edition for one in claim(room, limit=1)] == [2]
+
+
 @pytest.mark.parametrize("waits", [SubscriberState.PAUSED, SubscriberState.PENDING])
 def test_claim_leaves_what_waits_for_its_reader(room: StoreRoom, waits: SubscriberState) -> None:
     for number in range(3):

@@ -19,49 +19,37 @@ SELECT EXISTS (SELECT 1 FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
     OR EXISTS (SELECT 1 FROM outbox WHERE claimed_by IS NOT NULL)
     OR EXISTS (SELECT 1 FROM outbox WHERE state = 'ready' AND not_before > :latest)
 
+-- What the next claim concerns, in the order of time. `is_unwanted` are those whose reader left meanwhile; what waits for
+-- a reader who is paused is not among them.
 -- A question whether to subscribe goes to those who are not active, but to nobody who said since not to be asked.
 -- A notice goes to the operator, whatever they follow as a reader (docs/decisions/0011-notices.md).
--- name: unwanted
-UPDATE outbox SET state = 'cancelled', reason = :reason, claimed_by = NULL, changed_at = :now
-WHERE edition IN (
-    SELECT o.edition
-    FROM (SELECT edition, not_before FROM outbox WHERE state = 'ready' AND not_before <= :now
-          ORDER BY not_before LIMIT 1000) AS o  -- those that come next: among a million, none may be unwanted
-    JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-    WHERE CASE e.kind WHEN 'confirm' THEN s.state = 'suppressed' OR s.left_at >= e.composed_at
-                    WHEN 'notice' THEN s.state = 'suppressed'
-                    ELSE s.state IN ('unsubscribed', 'suppressed') END
-    ORDER BY o.not_before LIMIT :limit
-) AND state = 'ready'
-RETURNING edition, attempts
+-- name: next
+SELECT o.edition, e.id, e.email, o.attempts, e.composed_at, o.sha256, o.crashes,
+       CASE e.kind WHEN 'confirm' THEN s.state = 'suppressed' OR coalesce(s.left_at, 0) >= e.composed_at
+                   WHEN 'notice' THEN s.state = 'suppressed'
+                   ELSE s.state != 'active' END AS is_unwanted
+FROM outbox AS o CROSS JOIN edition AS e ON e.pk = o.edition CROSS JOIN subscriber AS s ON s.pk = e.subscriber
+WHERE o.state = 'ready' AND o.not_before <= :now
+      AND (s.state NOT IN ('paused', 'pending') OR e.kind IN ('confirm', 'notice'))
+ORDER BY o.not_before, o.edition LIMIT :limit
 
 -- One that was in hand when the program ended goes alone, so that no other is blamed if it ends again.
--- name: claim_suspect
-UPDATE outbox SET state = 'claimed', claimed_by = :owner, attempts = attempts + 1, changed_at = :now
-WHERE edition = (
-    SELECT o.edition FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-    WHERE o.state = 'ready' AND o.crashes > 0 AND o.not_before <= :now AND s.state = 'active'
-    ORDER BY o.crashes, o.not_before LIMIT 1
-) AND state = 'ready'
-RETURNING edition
+-- name: suspect
+SELECT o.edition, e.id, e.email, o.attempts, e.composed_at, o.sha256, o.crashes, 0 AS is_unwanted
+FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
+WHERE o.state = 'ready' AND o.crashes > 0 AND o.not_before <= :now AND s.state = 'active'
+ORDER BY o.crashes, o.not_before LIMIT 1
 
 -- name: claim
 UPDATE outbox SET state = 'claimed', claimed_by = :owner, attempts = attempts + 1, changed_at = :now
-WHERE edition IN (
-    SELECT o.edition FROM outbox AS o JOIN edition AS e ON e.pk = o.edition JOIN subscriber AS s ON s.pk = e.subscriber
-    WHERE o.state = 'ready' AND o.not_before <= :now AND (s.state = 'active' OR e.kind IN ('confirm', 'notice'))
-    ORDER BY o.not_before LIMIT :limit
-) AND state = 'ready'
-RETURNING edition
+WHERE edition IN (SELECT value FROM json_each(:editions)) AND state = 'ready'
 
--- name: claims
-SELECT o.edition, e.id, e.email, o.attempts, e.composed_at, o.sha256, o.crashes
-FROM outbox AS o JOIN edition AS e ON e.pk = o.edition
-WHERE o.edition IN (SELECT value FROM json_each(:editions))
-ORDER BY o.not_before, o.edition
+-- name: cancel
+UPDATE outbox SET state = 'cancelled', reason = :reason, changed_at = :now WHERE edition = :edition AND state = 'ready'
 
 -- The next three take a whole batch as one statement: the row of values is written as often as there are rows. A
--- thread that runs one gives the interpreter away once, and not once for each row.
+-- thread that runs one gives the interpreter away once, and not once for each row. No value is NULL but 0 or '': to bind
+-- anything but a plain number or text, Python looks for what could adapt it.
 -- name: begin_sending
 UPDATE outbox SET state = 'sending', sha256 = b.sha256, changed_at = b.at
 FROM (SELECT column1 AS edition, column2 AS sha256, column3 AS at FROM (VALUES (?, ?, ?))) AS b
@@ -74,7 +62,7 @@ AND EXISTS (SELECT 1 FROM edition AS e JOIN subscriber AS s ON s.pk = e.subscrib
 
 -- name: transition
 UPDATE outbox
-SET state = b.target, not_before = coalesce(b.not_before, outbox.not_before), reason = b.reason, changed_at = b.at,
+SET state = b.target, not_before = coalesce(nullif(b.not_before, 0), outbox.not_before), reason = b.reason, changed_at = b.at,
     claimed_by = NULL, attempts = attempts - b.taken_back, crashes = 0
 FROM (SELECT column1 AS edition, column2 AS source, column3 AS target, column4 AS at, column5 AS not_before,
              column6 AS reason, column7 AS taken_back
@@ -83,7 +71,7 @@ WHERE outbox.edition = b.edition AND +outbox.state = b.source AND +outbox.claime
 
 -- name: write_ledgers
 INSERT INTO ledger (edition, at, state, attempt, phase, code, reply)
-SELECT o.edition, b.at, b.state, o.attempts + b.taken_back, b.phase, b.code, b.reply
+SELECT o.edition, b.at, b.state, o.attempts + b.taken_back, nullif(b.phase, ''), nullif(b.code, 0), b.reply
 FROM (SELECT column1 AS edition, column2 AS at, column3 AS state, column4 AS taken_back, column5 AS phase,
              column6 AS code, column7 AS reply
       FROM (VALUES (?, ?, ?, ?, ?, ?, ?))) AS b
