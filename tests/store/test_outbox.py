@@ -130,6 +130,14 @@ def test_record_goes_from_claimed_through_sending_to_sent(room: StoreRoom) -> No
     )
 
 
+def test_record_of_what_no_relay_answered_has_neither_phase_nor_code(room: StoreRoom) -> None:
+    claim(room)
+    spoilt = step(1, CLAIMED, FAILED, reason="it cannot be rendered", ledger="failed")
+    assert record(room, spoilt, step(2, CLAIMED, READY)) == [True, True]
+    row, [line] = room.store.outbox.row("1")
+    assert (row.not_before, line.phase, line.code, line.reply) == (NOW, None, None, "it cannot be rendered")
+
+
 @pytest.mark.parametrize(
     ("owner", "wrong"),
     [
