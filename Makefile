@@ -1,5 +1,6 @@
 # Everything sets itself up: `make demo` and `make test` need python3, python3-venv, git and make, and nothing else.
 
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -13,7 +14,7 @@ help:  ## This list
 setup: $(READY)  ## Make .venv with the locked dependencies
 
 $(READY): requirements.lock pyproject.toml
-	python3 -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
