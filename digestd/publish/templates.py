@@ -117,8 +117,10 @@ def _compiled(sources: tuple[tuple[str, str], ...]) -> Templates:
 
 def _environment(sources: Mapping[str, str], autoescape: bool) -> SandboxedEnvironment:
     # `autoescape` is said outright: select_autoescape() decides by the end of the name and says no to `.html.j2`.
+    # An include that is set in once costs no edition anything.
+    whole = {name: expanded(source, sources) for name, source in sources.items()}
     environment = Sandbox(
-        loader=DictLoader(sources),
+        loader=DictLoader(whole),
         autoescape=autoescape,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -128,14 +130,14 @@ def _environment(sources: Mapping[str, str], autoescape: bool) -> SandboxedEnvir
     )
     filters: dict[str, Callable[..., object]] = {"wrap": wrap, "underlined": underlined, "columns": columns}
     environment.filters.update(filters)
-    for name in sources:
+    for name, source in sources.items():
         try:
-            environment.get_template(name)
+            if whole[name] == source:
+                environment.get_template(name)
+            else:  # read as it stands in its file: whole, the lines are others, and a mistake may be the include's
+                environment.compile(source, name, raw=True)
         except TemplateSyntaxError as error:
             raise TemplateError(f"{error.name or name}, line {error.lineno}: {error.message}") from error
-    # Now that each is known to parse: an include that is set in once costs no edition anything.
-    environment.loader = DictLoader({name: expanded(source, sources) for name, source in sources.items()})
-
     return environment
 
 
