@@ -96,8 +96,15 @@ def edition_id(key: bytes, subscriber: int, issue: str, profiles: Sequence[str])
     `profiles` are the names of those that are due, in any order. An HMAC and not a plain digest, because the
     id stands in Message-ID, where nobody should be able to compute another reader's.
     """
-    subject = f"[{subscriber}, {_json(issue)}, {_json(tuple(sorted(set(profiles))))}]"
-    return hmac.digest(key, b"digestd edition: " + subject.encode(), hashlib.sha256)[:_MAC_OCTETS].hex()
+    mac = _begun(key).copy()
+    mac.update(f"[{subscriber}, {_json(issue)}, {_json(tuple(sorted(set(profiles))))}]".encode())
+    return mac.digest()[:_MAC_OCTETS].hex()
+
+
+@lru_cache(maxsize=4)
+def _begun(key: bytes) -> hmac.HMAC:
+    """Return the HMAC of an edition's id, to be copied: see `_keyed`."""
+    return hmac.new(key, b"digestd edition: ", hashlib.sha256)
 
 
 _json = lru_cache(maxsize=4096)(json.dumps)  # of an issue, and of the names of profiles: many share them

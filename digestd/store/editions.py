@@ -50,7 +50,9 @@ class SqliteEditions:
     def due(self, now: datetime, newest: int, limit: int) -> list[DueSubscriber]:
         bounds = {"now": to_ms(now), "newest": newest, "limit": limit}
         with self._connections.read() as connection:
-            rows = connection.execute(self._sql["due"], bounds).fetchall()
+            cursor = connection.cursor()
+            cursor.row_factory = None  # read by place, as in `load`
+            rows = cursor.execute(self._sql["due"], bounds).fetchall()
         people: dict[tuple[Any, ...], list[DueProfile]] = {}
         for row in rows:
             people.setdefault(row[:_PERSON], []).append(_due(*row[_PERSON:]))
@@ -204,7 +206,7 @@ def _due(
     horizon: int | None,
     due_at: int | None,
 ) -> DueProfile:
-    moment = from_ms(due_at) if due_at is not None else None
+    moment = _moment(due_at) if due_at is not None else None
     return DueProfile(pk, spec, profile_of(name, content), _CADENCES[cadence], issue, horizon, moment)
 
 
@@ -213,7 +215,7 @@ def _queries(text: str) -> tuple[str, ...]:
     return tuple(json.loads(text))
 
 
-@lru_cache(maxsize=64)  # the editions of a tick have one moment
+@lru_cache(maxsize=64)  # the editions of a tick have one moment, and were due at one of a few
 def _moment(ms: int) -> datetime:
     return from_ms(ms)
 

@@ -22,6 +22,7 @@ _TOGETHER = 100  # rows of one statement; ten times as many are no faster
 # json.dumps builds an encoder for each call that asks for anything but its defaults.
 _encoded = json.JSONEncoder(ensure_ascii=False).encode
 _queries = lru_cache(maxsize=16_384)(_encoded)  # most papers are found by one query of many people
+_ms = lru_cache(maxsize=64)(to_ms)  # those of an hour have the next one together
 
 
 class Saving:
@@ -113,7 +114,7 @@ def _steps(one: Composed) -> Iterator[Row]:
     """Yield steps of progress; each is made only from the issue and the profile with which it was read."""
     read = {due.pk: due.spec for due in one.subscriber.profiles}
     for step in one.advances:
-        due_at = to_ms(step.due_at) if step.due_at else None
+        due_at = _ms(step.due_at) if step.due_at else None
         yield step.issue, step.horizon, due_at, step.profile, str(step.cadence), step.was, read.get(step.profile)
 
 
@@ -129,12 +130,18 @@ def _sections(edition: int, one: Composed) -> Iterator[Row]:
             due.spec,
             section.matched,
             section.looked,
-            _encoded(dict(section.hits)),
+            f"{{{', '.join(map(_hit, section.hits))}}}",
             left.below,
             left.excluded,
             left.alerted,
             left.elsewhere,
         )
+
+
+@lru_cache(maxsize=16_384)
+def _hit(hits: tuple[str, int]) -> str:
+    """Return a query and how many papers it hits as a member of a JSON object."""
+    return _encoded(dict([hits]))[1:-1]
 
 
 def _entries(edition: int, one: Composed) -> list[Row]:

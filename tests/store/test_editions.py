@@ -145,6 +145,18 @@ def test_load_shows_a_paper_as_it_was_when_the_edition_was_composed(room: StoreR
     assert (section.profile, edition.reader.email, edition.reader.name) == ("Agents", "a@example.org", "")
 
 
+def test_section_keeps_how_many_papers_each_query_hits_as_it_is_written(room: StoreRoom) -> None:
+    room.ingest([work(1, "agent"), work(2, "língua agent")])
+    ada = room.subscribe("a@example.org", profile("Q", "agent", '"língua agent"', "a\\b"))
+    room.publish()
+    part = room.store.sections.of(ada, 1)
+    assert part is not None
+    assert part.hits == {"agent": 2, '"língua agent"': 1, "a\\b": 0}
+    with closing(sqlite3.connect(room.path)) as connection:
+        [(kept,)] = connection.execute("SELECT hits FROM edition_profile")
+    assert kept == r'''{"agent": 2, "\"língua agent\"": 1, "a\\b": 0}'''
+
+
 def test_announced_and_announcement_tell_what_a_person_was_told(room: StoreRoom) -> None:
     room.ingest([work(1), work(2, "graph"), work(3)])
     ada, ben = room.subscribe("a@example.org", profile()), room.subscribe("b@example.org", profile("G", "graph"))
