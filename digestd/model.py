@@ -1,4 +1,4 @@
-"""The values that every room shares: frozen dataclasses and enums, no behaviour beyond their own meaning.
+"""The values that every room shares: frozen dataclasses, tuples where publishing makes many, and enums. No behaviour.
 
 Times are aware datetimes in UTC; dates and hours of a person are local to that person's `timezone`, an IANA
 name. Texts from papers and people are cleaned where they enter (`match.text.clean`), so no value here holds a
@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
+from typing import NamedTuple
 
 from digestd.letters import Letter
 
@@ -126,8 +127,7 @@ class BadRecord:
     excerpt: str
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedQuery:
+class WeightedQuery(NamedTuple):
     """One expression of the query language and how much a hit of it counts."""
 
     query: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from digestd.match import rank
 from digestd.match.document import Document
@@ -11,8 +12,7 @@ from digestd.match.query import Query, parse_query
 from digestd.model import Field, Match, Span, WeightedQuery
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What a profile wants of a paper: one query that hits, no exclusion that hits, and a score of `min_score`."""
 
     queries: tuple[WeightedQuery, ...]

@@ -188,7 +188,7 @@ def test_why_of_a_paper_below_min_score_says_how_far(room: StoreRoom) -> None:
 def test_why_of_a_heavier_query_shows_its_weight(room: StoreRoom) -> None:
     room.ingest([work(1, "robot", abstract="robots")])
     (heavy,) = profile("R", "robot").queries
-    room.subscribe(ADA, replace(DAILY, queries=(replace(heavy, weight=2.0),)))
+    room.subscribe(ADA, replace(DAILY, queries=(heavy._replace(weight=2.0),)))
     assert "  yes  robot: title +2.00, abstract +1.00 × weight 2" in list(_ask(room).sentences())
 
 

@@ -154,7 +154,7 @@ def test_section_keeps_how_many_papers_each_query_hits_as_it_is_written(room: St
     assert part.hits == {"agent": 2, '"língua agent"': 1, "a\\b": 0}
     with closing(sqlite3.connect(room.path)) as connection:
         [(kept,)] = connection.execute("SELECT hits FROM edition_profile")
-    assert kept == r'''{"agent": 2, "\"língua agent\"": 1, "a\\b": 0}'''
+    assert kept == r"""{"agent": 2, "\"língua agent\"": 1, "a\\b": 0}"""
 
 
 def test_announced_and_announcement_tell_what_a_person_was_told(room: StoreRoom) -> None:
