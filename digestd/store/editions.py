@@ -27,6 +27,7 @@ FURTHEST = timedelta(days=15)
 
 
 MOST_KEPT = 4_096  # papers kept in memory, as they were announced; about 10 MB
+MOST_ENTRIES = 16_384  # the same of entries
 _PERSON = 5  # columns of a person, before those of a profile
 _PLACES = MappingProxyType({str(place): place for place in Place})
 _CADENCES = MappingProxyType({str(cadence): cadence for cadence in Cadence})
@@ -39,6 +40,7 @@ class SqliteEditions:
         self._connections = connections
         self._sql = statements("editions")
         self._read: dict[int, Paper] = {}
+        self._entries: dict[tuple[Any, ...], Entry] = {}  # most papers that a query hits stand as far up for many
         self._key = b""
 
     def key(self) -> bytes:
@@ -142,13 +144,20 @@ class SqliteEditions:
             entries = cursor.execute(self._sql["entries"], wanted).fetchall()
             listed = {pk: tuple(json.loads(already)) for pk, already, *_ in rows if already}
             papers = self._revisions(connection, {row[2] for row in entries}.union(*listed.values()))
+        if len(self._entries) > MOST_ENTRIES:
+            self._entries = {}
+        known = self._entries
         placed: defaultdict[tuple[int, int], list[Entry]] = defaultdict(list)
-        for edition, profile, revision, place, score, standing, queries, moved in entries:
-            placed[edition, profile].append(_entry(papers[revision], place, score, standing, queries, moved))
+        for row in entries:
+            said = row[2:]
+            entry = known.get(said)
+            if entry is None:
+                entry = known[said] = _entry(papers[row[2]], *row[3:])
+            placed[row[:2]].append(entry)
         parts: defaultdict[int, list[Section]] = defaultdict(list)
-        for edition, profile, name, matched, *left_out in sections:
+        for edition, profile, name, matched, below, excluded, alerted, elsewhere in sections:
             chosen = tuple(placed.get((edition, profile), ()))
-            parts[edition].append(Section(name, chosen, matched, _left_out(*left_out)))
+            parts[edition].append(Section(name, chosen, matched, _left_out(below, excluded, alerted, elsewhere)))
         loaded = {}
         for pk, already, snapshot, letter, quiet, subscriber, email, name, timezone, *told in rows:
             id_, issue, cadence, at, considered = told
@@ -225,8 +234,6 @@ def _left_out(below: int, excluded: int, alerted: int, elsewhere: int) -> LeftOu
     return LeftOut(below, excluded, alerted, elsewhere)
 
 
-# Most papers that a query hits are as far up for each of the readers who ask it.
-@lru_cache(maxsize=16_384)
 def _entry(paper: Paper, place: str, score: float, standing: float, queries: str, moved: str) -> Entry:
     by = tuple((word, weight) for word, weight in json.loads(moved)) if moved else ()
     return Entry(paper, _queries(queries), score, _PLACES[place], standing, by)

@@ -18,6 +18,7 @@ from digestd.model import Cadence, Origin, OutboxState, Place, Subscriber, Subsc
 from digestd.publish import stage
 from digestd.publish.due import AT_ONCE
 from digestd.publish.stage import publish
+from digestd.store import editions
 from digestd.store.base import Composed, DueSubscriber, Saved
 from digestd.store.open import SqliteStore
 
@@ -155,6 +156,23 @@ def test_section_keeps_how_many_papers_each_query_hits_as_it_is_written(room: St
     with closing(sqlite3.connect(room.path)) as connection:
         [(kept,)] = connection.execute("SELECT hits FROM edition_profile")
     assert kept == r"""{"agent": 2, "\"língua agent\"": 1, "a\\b": 0}"""
+
+
+def test_load_shares_what_many_are_told_and_keeps_no_more_of_it_than_it_may(
+    room: StoreRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room.ingest([work(1), work(2), work(3)])
+    for name in ("a", "b"):
+        room.subscribe(f"{name}@example.org", profile())
+    room.publish()
+    one, other = room.editions()
+    [said], [again] = one.sections, other.sections
+    assert [id(entry) for entry in said.entries] == [id(entry) for entry in again.entries]
+    monkeypatch.setattr(editions, "MOST_ENTRIES", 2)
+    room.ingest([work(4)])
+    room.publish(NOW + timedelta(days=1))
+    assert [edition.sections[0].entries for edition in room.editions()][:2] == [said.entries, said.entries]
+    assert len(vars(room.store.editions)["_entries"]) <= 2 + 4
 
 
 def test_announced_and_announcement_tell_what_a_person_was_told(room: StoreRoom) -> None:
