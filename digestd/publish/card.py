@@ -138,15 +138,15 @@ def _known(paper: Paper) -> _Known:
 
 def title_line(paper: Paper) -> TitleLine:
     """Return the one line of a paper past the cap."""
-    title = title_shown(paper)
+    title = title_shown(paper.title)
     return TitleLine(title, paper_url(paper) or search_url(title))
 
 
 # Asked for each edition several times: by the subject, the preheader and the lines of titles.
 @lru_cache(maxsize=4096)
-def title_shown(paper: Paper) -> str:
-    """Return the title as every part of a mail shows it."""
-    return shorten(plain(clean(paper.title[:_READ_TITLE])), LONGEST_TITLE) or UNTITLED
+def title_shown(title: str) -> str:
+    """Return a paper's title as every part of a mail shows it."""
+    return shorten(plain(clean(title[:_READ_TITLE])), LONGEST_TITLE) or UNTITLED
 
 
 def day_in_words(day: date) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, NewType
+from typing import NewType
 
 LONGEST_LINE = 76  # octets, the soft break's = included
 _SOFT_BREAK = b"=\r\n"
@@ -19,18 +19,6 @@ _NEXT_LINE_WITH_DOT = re.compile(rb"\n\.")  # in half the time of `in`
 
 # What this module makes and nothing else: whole lines of ASCII that end with CRLF, none of which begins with a dot.
 Encoded = NewType("Encoded", bytes)
-
-
-class Piece(NamedTuple):
-    """A piece of a body: a text encoded, and its length in octets of UTF-8 before that."""
-
-    encoded: Encoded
-    octets: int
-
-    @classmethod
-    def of(cls, text: str) -> Piece:
-        """Return a text as a piece."""
-        return cls(encoded(text), len(text.encode("utf-8", "replace")))
 
 
 def encoded(text: str) -> Encoded:
@@ -45,12 +33,12 @@ def encoded_lines(texts: Sequence[str]) -> list[Encoded]:
     None of their lines ends with a blank, and their last lines are open.
     """
     # With a letter behind the last of each, the library leaves room for the soft break that takes its place.
-    octets = "".join([f"{text}~\n" for text in texts]).encode("utf-8", "replace")
+    octets = "~\n".join([*texts, ""]).encode("utf-8", "replace")
     made = binascii.b2a_qp(octets, istext=True).replace(b"\n", b"\r\n")
-    pieces = [*map(Encoded, made.replace(b"~\r\n", b"=\r\n\0").split(b"\0")[:-1])]
+    *pieces, _ = made.split(b"~\r\n")
     if has_line_with_dot(made) or len(pieces) != len(texts):
         return list(map(encoded, texts))
-    return pieces
+    return [Encoded(piece + _SOFT_BREAK) for piece in pieces]
 
 
 def encoded_address(address: str) -> Encoded:

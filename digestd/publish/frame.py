@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from digestd.model import Cadence
+from digestd.publish import wording
 from digestd.publish.encode import Encoded, encoded
 from digestd.publish.templates import FRAME_HTML, FRAME_TEXT, Templates
 from digestd.publish.words import SECTION_WORDS, WORDS
@@ -33,8 +35,7 @@ class Shape(NamedTuple):
     `sections` counts cards and titles of each, `already` the titles of alerts.
     """
 
-    label: str
-    alert: bool
+    cadence: Cadence
     sender: str
     contact: str
     has: tuple[bool, ...]
@@ -70,8 +71,9 @@ class Part:
     in_order: Callable[[Sequence[Encoded]], tuple[Encoded, ...]]
 
     def filled(self, values: list[Encoded]) -> tuple[Encoded, ...]:
-        """Return the part with its words, cards and titles, which are `values` in the order of their numbers."""
-        return self.in_order([*values, *self.standing])
+        """Return the part with its words, cards and titles: `values`, its own from now on, by their numbers."""
+        values += self.standing
+        return self.in_order(values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,8 @@ def _values(shape: Shape, words: Sequence[str], secret: str) -> dict[str, object
         first += cards
     given: dict[str, object] = dict(zip(WORDS, words, strict=False))
     return given | {
-        "label": shape.label,
-        "alert": shape.alert,
+        "label": wording.LABELS[shape.cadence],
+        "alert": shape.cadence is Cadence.IMMEDIATE,
         "sender": shape.sender,
         "contact": shape.contact,
         "several": len(sections) > 1,

@@ -7,8 +7,9 @@ the HTML larger than receivers show is listed by title, and past that counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 from markupsafe import escape
 
@@ -18,8 +19,8 @@ from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapsh
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import card, title_line
-from digestd.publish.encode import Encoded, Piece, encoded, encoded_address, encoded_lines, joined
-from digestd.publish.frame import Shape, frame, laid_out, tidy
+from digestd.publish.encode import Encoded, encoded, encoded_address, encoded_lines, joined
+from digestd.publish.frame import Frame, Shape, frame, laid_out, tidy
 from digestd.publish.letter import letter_parts
 from digestd.publish.plaintext import underlined, wrap
 from digestd.publish.templates import FRAME_HTML, Templates, templates
@@ -55,29 +56,36 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Line:
-    """A paper that has only its title, in both parts."""
+    """A paper that has only its title, in both parts, encoded. `octets` is how long its HTML is before that."""
 
-    html: Piece
-    text: Piece
+    html: Encoded
+    text: Encoded
+    octets: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Card:
+class Card(Line):
     """One paper in both parts, and the lines that stand for it and its near-copies where a card does not fit."""
 
-    html: Piece
-    text: Piece
     lines: tuple[Line, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Shown:
+class _Shown(NamedTuple):
     """What is shown of a section. `more` counts what is not."""
 
     section: Section
-    cards: tuple[Card, ...]
-    titles: tuple[Line, ...]
+    cards: list[Card]
+    titles: list[Line]
     more: int
+
+
+class _Around(NamedTuple):
+    """What stands around the papers of many editions: the frame, and the words in it that they have in common."""
+
+    shape: Shape
+    frame: Frame | None  # None where the templates do more with words than show them
+    html: list[Encoded]
+    text: list[Encoded]
 
 
 def render(edition: Edition, snapshot: Snapshot) -> Rendered:
@@ -104,11 +112,11 @@ class Renderer:
         """
         if edition.letter is not None:
             subject, text, html = letter_parts(edition, self._snapshot)
-            return Rendered(subject, (Piece.of(tidy(text)).encoded,), (Piece.of(html.rstrip() + "\n").encoded,))
-        words = self._words(edition)
+            return Rendered(subject, (encoded(tidy(text)),), (encoded(html.rstrip() + "\n"),))
+        own = self._own_words(edition)
         shown = [_shown(self._ready, section) for section in edition.sections]
         already = [_line(self._ready, paper) for paper in edition.already[:_MOST_ALREADY]]
-        rendered = self._filled(edition, words, shown, already)
+        rendered = self._filled(edition, own, shown, already)
         while (excess := _excess(rendered)) > 0:
             if already:
                 already = []
@@ -116,11 +124,11 @@ class Renderer:
                 shown = _smaller(shown, excess)
             else:
                 raise TemplateError(f"{FRAME_HTML}: without any paper, {excess} octets over {LONGEST_HTML}")
-            rendered = self._filled(edition, words, shown, already)
+            rendered = self._filled(edition, own, shown, already)
         return rendered
 
-    def _words(self, edition: Edition) -> list[str]:
-        """Return what an edition says around its sections, in the order of WORDS but the last."""
+    def _own_words(self, edition: Edition) -> list[str]:
+        """Return the words that no other edition has, the first of WORDS."""
         by_web, by_mail = unsubscribe_urls(self._snapshot.sender, edition.reader.token)
         online = f"{by_web}/editions/{edition.id}"
         subject, preheader = wording.first_lines(edition)
@@ -132,53 +140,63 @@ class Renderer:
             f"{by_web}/preferences" if by_web else "",
             online if by_web else "",
             f"{online}/tune" if by_web and self._is_tunable(edition) else "",
-            wording.long_date(edition),
-            wording.heading(edition),
-            wording.intro(edition),
         ]
 
     def _is_tunable(self, edition: Edition) -> bool:
         return self._snapshot.sender.learning and any(section.entries for section in edition.sections)
 
-    def _filled(
-        self, edition: Edition, words: Sequence[str], shown: Sequence[_Shown], already: Sequence[Line]
-    ) -> Rendered:
+    def _filled(self, edition: Edition, own: list[str], shown: Sequence[_Shown], already: Sequence[Line]) -> Rendered:
         """Return an edition with what is shown of its sections, and of what came as alerts."""
-        words = [*words, wording.already_more(len(edition.already) - len(already), has_titles=bool(already))]
-        pieces: list[Card | Line] = []
-        for one in shown:
-            more = wording.more(one.more, has_papers=bool(one.cards or one.titles))
-            words += wording.profile_name(one.section.profile), wording.summary(one.section), more
-            pieces += one.cards
-            pieces += one.titles
+        words = [
+            wording.long_date(edition),
+            wording.heading(edition),
+            wording.intro(edition),
+            wording.already_more(len(edition.already) - len(already), has_titles=bool(already)),
+        ]
+        counts: list[tuple[int, int]] = []
+        pieces: list[Line] = []
+        for section, cards, titles, more in shown:
+            words += (
+                wording.profile_name(section.profile),
+                wording.summary(section),
+                wording.more(more, has_papers=bool(cards or titles)),
+            )
+            counts.append((len(cards), len(titles)))
+            pieces += cards
+            pieces += titles
         pieces += already
-        shape = Shape(
-            wording.label(edition),
-            edition.cadence is Cadence.IMMEDIATE,
+        around = _around(
+            self._ready,
+            edition.cadence,
             self._sender,
             self._contact,
-            tuple(map(bool, words)),
-            tuple([(len(one.cards), len(one.titles)) for one in shown]),
+            tuple(map(bool, own)),
+            tuple(words),
+            tuple(counts),
             len(already),
         )
-        in_text = (*_IN_TEXT, *_SECTION_IN_TEXT * len(shown))
-        if self._ready.only_shows_words:
-            made = frame(self._ready, shape)
-        else:
-            html = [str(escape(word)) for word in words]
-            text = [lay_out(word) for lay_out, word in zip(in_text, words, strict=True)]
-            made = laid_out(self._ready, shape, html, text, edition.id)
-        html_values, text_values = _own(words[:OWN])
-        html_values += map(_in_html, words[OWN:])
-        html_values += [piece.html.encoded for piece in pieces]
-        text_values += map(_in_text, in_text[OWN:], words[OWN:])
-        text_values += [piece.text.encoded for piece in pieces]
-        return Rendered(words[0], made.text.filled(text_values), made.html.filled(html_values))
+        made = around.frame or self._laid_out(edition, around.shape, [*own, *words])
+        html, text = _own(own)
+        return Rendered(
+            own[0],
+            made.text.filled([*text, *around.text, *[piece.text for piece in pieces]]),
+            made.html.filled([*html, *around.html, *[piece.html for piece in pieces]]),
+        )
+
+    def _laid_out(self, edition: Edition, shape: Shape, words: Sequence[str]) -> Frame:
+        """Return the frame of an edition whose words templates look at."""
+        html = [str(escape(word)) for word in words]
+        text = [lay_out(word) for lay_out, word in zip(_in_text_of(shape), words, strict=True)]
+        return laid_out(self._ready, shape, html, text, edition.id)
 
 
 # How the text part lays out each of WORDS, and of SECTION_WORDS.
 _IN_TEXT: tuple[Callable[[str], str], ...] = (str, str, wrap, str, str, str, str, str, underlined, wrap, str)
 _SECTION_IN_TEXT: tuple[Callable[[str], str], ...] = (partial(underlined, line="-"), wrap, str)
+
+
+def _in_text_of(shape: Shape) -> tuple[Callable[[str], str], ...]:
+    return (*_IN_TEXT, *_SECTION_IN_TEXT * len(shape.sections))
 
 
 def _own(words: Sequence[str]) -> tuple[list[Encoded], list[Encoded]]:
@@ -192,6 +210,30 @@ def _own(words: Sequence[str]) -> tuple[list[Encoded], list[Encoded]]:
         html = [str(escape(word)) for word in words]
         return [*encoded_lines(html[:3]), *map(encoded_address, html[3:])], text
     return [*first, last, *addresses], text
+
+
+@lru_cache(maxsize=4096)  # looked up once for an edition, and not for each of its words
+def _around(
+    ready: Templates,
+    cadence: Cadence,
+    sender: str,
+    contact: str,
+    has_own: tuple[bool, ...],
+    words: tuple[str, ...],
+    sections: tuple[tuple[int, int], ...],
+    already: int,
+) -> _Around:
+    """Return what stands around the papers of all editions with these words, which are WORDS from OWN on.
+
+    The rest is as in `Shape`.
+    """
+    shape = Shape(cadence, sender, contact, (*has_own, *map(bool, words)), sections, already)
+    return _Around(
+        shape,
+        frame(ready, shape) if ready.only_shows_words else None,
+        list(map(_in_html, words)),
+        list(map(_in_text, _in_text_of(shape)[OWN:], words)),
+    )
 
 
 # Of the words of an edition, those that many have. Its own are as many as there are readers.
@@ -209,8 +251,8 @@ def _shown(ready: Templates, section: Section) -> _Shown:
     """Return a section with all that was chosen for it."""
     return _Shown(
         section,
-        tuple([_card(ready, entry.paper, entry.queries, also) for entry, also in _with_copies(section)]),
-        tuple([_line(ready, entry.paper) for entry in section.entries if entry.place is Place.TITLE]),
+        [_card(ready, entry.paper, entry.queries, also) for entry, also in _with_copies(section)],
+        [_line(ready, entry.paper) for entry in section.entries if entry.place is Place.TITLE],
         max(0, section.matched - len(section.entries)),
     )
 
@@ -246,20 +288,20 @@ def _smaller(shown: Sequence[_Shown], excess: int) -> list[_Shown]:
     """
     smaller = list(shown)
     while excess > 0 and smaller:
-        cards = [sum(made.html.octets for made in one.cards) for one in smaller]
-        titles = [sum(made.html.octets for made in one.titles) for one in smaller]
+        cards = [sum(made.octets for made in one.cards) for one in smaller]
+        titles = [sum(made.octets for made in one.titles) for one in smaller]
         if sum(cards) > sum(titles):
             at = cards.index(max(cards))
             one = smaller[at]
             *kept, last = one.cards
-            smaller[at] = replace(one, cards=tuple(kept), titles=(*last.lines, *one.titles))
-            excess -= last.html.octets - sum(line.html.octets for line in last.lines)
+            smaller[at] = one._replace(cards=kept, titles=[*last.lines, *one.titles])
+            excess -= last.octets - sum(line.octets for line in last.lines)
         elif any(titles):
             at = titles.index(max(titles))
             one = smaller[at]
             *lines, dropped = one.titles
-            smaller[at] = replace(one, titles=tuple(lines), more=one.more + 1)
-            excess -= dropped.html.octets
+            smaller[at] = one._replace(titles=lines, more=one.more + 1)
+            excess -= dropped.octets
         else:  # hundreds of profiles; the introduction counts their papers
             excess -= _HEADING_OCTETS + len(smaller.pop().section.profile.encode())
     return smaller
@@ -269,17 +311,18 @@ def _smaller(shown: Sequence[_Shown], excess: int) -> list[_Shown]:
 @lru_cache(maxsize=16384)
 def _card(ready: Templates, paper: Paper, queries: tuple[str, ...], also: tuple[Paper, ...]) -> Card:
     shown = card(paper, queries, also)
-    return Card(
-        html=Piece.of(ready.html("mail/card.html.j2", card=shown).strip() + "\n"),
-        text=Piece.of(tidy(ready.text("mail/card.txt.j2", card=shown)).strip("\n") + "\n"),
-        lines=tuple(_line(ready, one) for one in (paper, *also)),
-    )
+    html = str(ready.html("mail/card.html.j2", card=shown)).strip() + "\n"
+    text = tidy(ready.text("mail/card.txt.j2", card=shown)).strip("\n") + "\n"
+    lines = tuple(_line(ready, one) for one in (paper, *also))
+    return Card(encoded(html), encoded(text), _octets(html), lines)
 
 
 @lru_cache(maxsize=4096)
 def _line(ready: Templates, paper: Paper) -> Line:
     shown = title_line(paper)
-    return Line(
-        html=Piece.of(ready.html("mail/line.html.j2", line=shown).strip() + "\n"),
-        text=Piece.of(tidy(ready.text("mail/line.txt.j2", line=shown))),
-    )
+    html = str(ready.html("mail/line.html.j2", line=shown)).strip() + "\n"
+    return Line(encoded(html), encoded(tidy(ready.text("mail/line.txt.j2", line=shown))), _octets(html))
+
+
+def _octets(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))

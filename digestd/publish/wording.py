@@ -6,16 +6,15 @@ edition's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 from functools import lru_cache
-from itertools import islice, zip_longest
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from digestd.match.text import clean
-from digestd.model import Cadence, Edition, Paper, Place, Section
+from digestd.model import Cadence, Edition, Place, Section
 from digestd.publish.card import LONGEST_NAME, MONTHS, day_in_words, listed, shorten, title_shown
 
 LONGEST_SUBJECT = 100
@@ -25,15 +24,10 @@ _TITLES_IN_SUBJECT = 3
 _LONGEST_PREHEADER = 140
 _FEW = 3  # papers of a profile; with no more of them a digest says why
 
-_LABELS: Final = MappingProxyType(
+LABELS: Final = MappingProxyType(
     {Cadence.IMMEDIATE: "Alert", Cadence.DAILY: "Daily digest", Cadence.WEEKLY: "Weekly digest"}
 )
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-
-
-def label(edition: Edition) -> str:
-    """Return what kind of edition this is: `Alert`, `Daily digest` or `Weekly digest`."""
-    return _LABELS[edition.cadence]
 
 
 def long_date(edition: Edition) -> str:
@@ -128,10 +122,13 @@ def _subject(edition: Edition, titles: list[str]) -> str:
         return f"{name}nothing new{date}" if name else f"Nothing new{date}"
     titles = [_short_title(title) for title in titles[:_TITLES_IN_SUBJECT]]
     papers = matched(edition)
+    room = LONGEST_SUBJECT - len(name) - len(date)
+    while len(titles) > 1 and sum(map(len, titles)) > room:
+        titles.pop()  # as many would not fit, whatever stands between them
     for number in range(len(titles), 0, -1):
         more = papers - number
         shown = listed(titles[:number] if more <= 0 else [*titles[:number], f"{more:,} more"])
-        if len(name) + len(shown) + len(date) <= LONGEST_SUBJECT:
+        if len(shown) <= room:
             return name + shown + date
     return shorten(name + shown, LONGEST_SUBJECT - len(date)) + date
 
@@ -145,11 +142,16 @@ def _days(composed_at: datetime, timezone: str) -> tuple[str, str, str]:
 
 def reason(edition: Edition) -> str:
     """Return why this person gets this mail, for the footer."""
-    names = [f"“{profile_name(section.profile)}”" for section in edition.sections]
+    follows = _follows(tuple([section.profile for section in edition.sections]))
+    return f"You get this because {shorten(clean(edition.reader.email), 254)} is subscribed here{follows}."
+
+
+@lru_cache(maxsize=4096)
+def _follows(profiles: tuple[str, ...]) -> str:
+    names = [f"“{profile_name(profile)}”" for profile in profiles]
     if len(names) > 4:
         names = [*names[:3], f"{len(names) - 3} more"]
-    follows = f" and follows {listed(names)}" if names else ""
-    return f"You get this because {shorten(clean(edition.reader.email), 254)} is subscribed here{follows}."
+    return f" and follows {listed(names)}" if names else ""
 
 
 def matched(edition: Edition) -> int:
@@ -158,6 +160,7 @@ def matched(edition: Edition) -> int:
     return hits if hits <= edition.considered else min(hits, max(edition.considered, _listed_papers(edition)))
 
 
+@lru_cache(maxsize=1024)
 def counted(number: int, noun: str) -> str:
     """Return `1 paper`, `7 papers`, `1,200 papers`."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
@@ -182,13 +185,15 @@ def _local(edition: Edition) -> datetime:
 
 def _titles(edition: Edition) -> list[str]:
     # Best first over all profiles: the first of each section, then the second of each, …
-    heads = [islice(_shown(section), _TITLES_IN_SUBJECT) for section in edition.sections]
-    papers = [paper for row in zip_longest(*heads) for paper in row if paper] if len(heads) != 1 else heads[0]
-    return list(dict.fromkeys(map(title_shown, islice(papers, 2 * _TITLES_IN_SUBJECT))))
+    heads = [_first_titles(section) for section in edition.sections]
+    titles = (
+        [title for row in zip_longest(*heads) for title in row if title is not None] if len(heads) != 1 else heads[0]
+    )
+    return list(dict.fromkeys(map(title_shown, titles[: 2 * _TITLES_IN_SUBJECT])))
 
 
-def _shown(section: Section) -> Iterator[Paper]:
-    return (entry.paper for entry in section.entries if entry.place is not Place.FOLDED)
+def _first_titles(section: Section) -> list[str]:
+    return [entry.paper.title for entry in section.entries if entry.place is not Place.FOLDED][:_TITLES_IN_SUBJECT]
 
 
 def _listed_papers(edition: Edition) -> int:

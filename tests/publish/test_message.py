@@ -27,7 +27,7 @@ from digestd.match.text import clean
 from digestd.model import Cadence, Edition, Place, Sender
 from digestd.publish.addresses import ascii_address
 from digestd.publish.dkim import Signer
-from digestd.publish.encode import Piece
+from digestd.publish.encode import encoded
 from digestd.publish.headers import mailbox, unstructured
 from digestd.publish.message import build_message
 from digestd.publish.render import Rendered, render
@@ -157,7 +157,7 @@ def test_message_parts_are_the_rendered_text_then_the_rendered_html() -> None:
 @example(text="trailing blank \nand tab\t\n.\n..\n--=_0123456789abcdef0123456789abcdef--\n", html="From x\n")
 @example(text="no line end and a very long line " * 20, html="=" * 300)
 def test_message_any_text_arrives_as_it_was(text: str, html: str) -> None:
-    message = built(rendered=Rendered("Subject", (Piece.of(text).encoded,), (Piece.of(html).encoded,)))
+    message = built(rendered=Rendered("Subject", (encoded(text),), (encoded(html),)))
     assert part_text(message, 0) == text
     assert part_text(message, 1) == html
     assert_sound(message)
