@@ -1,4 +1,4 @@
-"""The values that every room shares: frozen dataclasses, tuples where publishing makes many, and enums. No behaviour.
+"""The values that every room shares: frozen dataclasses, tuples where many are made, and enums. No behaviour.
 
 Times are aware datetimes in UTC; dates and hours of a person are local to that person's `timezone`, an IANA
 name. Texts from papers and people are cleaned where they enter (`match.text.clean`), so no value here holds a
@@ -255,8 +255,7 @@ class LeftOut:
     elsewhere: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """What one profile contributes to an edition. `matched` counts also the papers that did not fit."""
 
     profile: str
@@ -265,8 +264,7 @@ class Section:
     left_out: LeftOut = LeftOut()
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """The person an edition is for, as known when it was composed. `token` opens their unsubscribe page."""
 
     email: str
@@ -275,8 +273,7 @@ class Reader:
     token: str
 
 
-@dataclass(frozen=True, slots=True)
-class Edition:
+class Edition(NamedTuple):
     """An issue as composed for one subscriber: the unit that is sent exactly once.
 
     `id` is 32 hexadecimal digits, the same whenever the same issue is composed for the same person.

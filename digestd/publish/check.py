@@ -29,7 +29,7 @@ def check_templates(snapshot: Snapshot) -> dict[str, Rendered]:
             said = ("“agent AND”: expected a word after AND, at column 10",)
         rhythm = "every weekday at 08:00 (Europe/Berlin)"
         letter = Letter(kind, queries, ("medical",), rhythm, "1.sample", taste, found=said, over=said)
-        edition = replace(_edition(Cadence.IMMEDIATE), issue=f"{kind}:1", letter=letter)
+        edition = _edition(Cadence.IMMEDIATE)._replace(issue=f"{kind}:1", letter=letter)
         shown[kind.value] = render(edition, snapshot)
         build_message(edition, shown[kind.value], snapshot.sender)
     return shown
@@ -55,7 +55,7 @@ def sample_editions() -> dict[str, Edition]:
     line = Entry(bare, ("title",), 1.0, Place.TITLE)
     digest = _edition(Cadence.DAILY, Section("Agents", (card, copy, line), 7), Section("Robots", (card,), 1))
     return {
-        "digest": replace(digest, already=(bare,)),
+        "digest": digest._replace(already=(bare,)),
         "one section": _edition(Cadence.WEEKLY, Section("Agents", (card,), 1)),
         "alert": _edition(Cadence.IMMEDIATE, Section("Agents", (card,), 1)),
         "empty": _edition(Cadence.DAILY, Section("Agents", (), 0, LeftOut(below=2))),

@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -210,9 +210,8 @@ def _sample(settings: Settings, send_to: str) -> tuple[Envelope, bytes]:
     snapshot = build.checked_snapshot(settings)
     edition = sample_editions()["digest"]
     token = os.urandom(16).hex()
-    edition = replace(
-        edition, id=token, composed_at=build.utc_now(), reader=replace(edition.reader, email=send_to, name="")
-    )
+    reader = edition.reader._replace(email=send_to, name="")
+    edition = edition._replace(id=token, composed_at=build.utc_now(), reader=reader)
     message = build_message(edition, render(edition, snapshot), snapshot.sender, build.signers(settings))
     return Envelope(settings.mail.from_address, ascii_address(send_to)), message
 

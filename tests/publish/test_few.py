@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -42,7 +41,7 @@ FRIDAY = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     ],
 )
 def test_summary_of_few_papers_says_why_they_are_few(matched: int, left_out: LeftOut, expected: str) -> None:
-    assert summary(replace(section(*many(matched)), left_out=left_out)) == expected
+    assert summary(section(*many(matched))._replace(left_out=left_out)) == expected
 
 
 @pytest.mark.parametrize(
@@ -53,13 +52,13 @@ def test_summary_of_few_papers_says_why_they_are_few(matched: int, left_out: Lef
         (edition(), "1 of 82 new papers matches what you follow. Nothing new has come in since Friday."),
         (edition(section(*many(4))), "4 of 82 new papers match what you follow."),
         (
-            edition(replace(section(), left_out=LeftOut(below=2)), considered=7),
+            edition(section()._replace(left_out=LeftOut(below=2)), considered=7),
             "Nothing among 7 new papers is left for this digest. No more have come in since Friday. We keep looking.",
         ),
     ],
 )
 def test_intro_of_few_papers_says_since_when_nothing_came(of: Edition, expected: str) -> None:
-    assert intro(replace(of, quiet_since=FRIDAY)).startswith(expected)
+    assert intro(of._replace(quiet_since=FRIDAY)).startswith(expected)
 
 
 def test_intro_after_more_than_a_week_names_the_date_of_the_readers_calendar() -> None:

@@ -37,11 +37,11 @@ def editions(draw: st.DrawFn) -> Edition:
         )
         for _ in range(draw(st.integers(0, 3)))
     ]
-    reader = replace(READER, email=draw(TEXTS))
+    reader = READER._replace(email=draw(TEXTS))
     cadence = draw(st.sampled_from(list(Cadence)))
     already = tuple(paper(number, title=draw(TEXTS)) for number in range(draw(st.sampled_from([0, 2, 40]))))
     made = edition(*sections, cadence=cadence, reader=reader, considered=draw(st.integers(0, 9)))
-    return replace(made, already=already)
+    return made._replace(already=already)
 
 
 def without_frames(by: Snapshot) -> Snapshot:
@@ -74,7 +74,7 @@ def test_shipped_templates_are_laid_out_once_for_a_shape(monkeypatch: pytest.Mon
     monkeypatch.setattr(Templates, "html", told)
     by = snapshot(replace(SENDER, from_name="Of this test alone"))
     for number in range(3):
-        render(edition(section(entry(paper(number))), reader=replace(READER, email=f"{number}@example.org")), by)
+        render(edition(section(entry(paper(number))), reader=READER._replace(email=f"{number}@example.org")), by)
     assert laid_out.count(FRAME_HTML) == 1
     render(edition(section(entry(paper(1)), entry(paper(2)))), without_frames(by))
     render(edition(section(entry(paper(1)), entry(paper(2)))), without_frames(by))

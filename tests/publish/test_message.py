@@ -174,11 +174,11 @@ def test_message_of_any_texts_has_nothing_that_a_courier_would_double(
         section(entry(paper(1, title=title, abstract=title, authors=(author,), source=author), query), profile=profile),
         section(entry(paper(2, title=query), title, place=Place.TITLE), profile=title, matched=3),
         cadence=kind if isinstance(kind, Cadence) else Cadence.DAILY,
-        reader=replace(READER, name=name),
+        reader=READER._replace(name=name),
     )
     if isinstance(kind, LetterKind):
         told = Letter(kind, (query,), (title,), rhythm=profile, token="1.a", found=(title, query), over=(author,))
-        of = replace(of, sections=(), letter=told)
+        of = of._replace(sections=(), letter=told)
     sender = replace(SENDER, from_name=from_name)
     assert_sound(build_message(of, render(of, snapshot(sender)), sender, (SIGNER,)))
 
@@ -277,7 +277,7 @@ def test_message_hostile_text_adds_no_header_and_breaks_no_line(place: str, text
 
 def hostile(place: str, text: str) -> tuple[Edition, Sender]:
     sender = replace(SENDER, from_name=text) if place == "from_name" else SENDER
-    reader = replace(READER, name=text) if place == "name" else READER
+    reader = READER._replace(name=text) if place == "name" else READER
     fields = {"author": {"authors": (text, "Ben Two")}}.get(place, {place: text} if place in PAPER_FIELDS else {})
     hit = entry(paper(**fields), *((text,) if place == "query" else ()))
     return edition(section(hit, profile=text if place == "profile" else "Agents"), reader=reader), sender
@@ -385,4 +385,4 @@ def test_ascii_address_that_no_header_carries_is_refused_by_name(address: str) -
 
 def test_message_to_a_refused_address_is_not_built() -> None:
     with pytest.raises(AddressRefused):
-        built(edition(reader=replace(READER, email="jürgen@example.org")))
+        built(edition(reader=READER._replace(email="jürgen@example.org")))

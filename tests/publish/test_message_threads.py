@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +15,7 @@ from digestd.publish.render import render
 
 def _alert(*names: str, **values: object) -> Edition:
     sections = tuple(section(entry(), profile=name) for name in names or ("Agents",))
-    return replace(edition(*sections), cadence=Cadence.IMMEDIATE, **values)  # type: ignore[arg-type]
+    return edition(*sections)._replace(cadence=Cadence.IMMEDIATE, **values)  # type: ignore[arg-type]
 
 
 def _references(one: Edition) -> list[str]:
@@ -41,7 +40,7 @@ def test_alerts_of_a_profile_and_a_day_have_one_ancestor() -> None:
     [
         _alert("Robots"),
         _alert(composed_at=_alert().composed_at + timedelta(days=1)),
-        _alert(reader=replace(READER, token="18.AbCdEfGhIjKlMnOpQrStUv")),
+        _alert(reader=READER._replace(token="18.AbCdEfGhIjKlMnOpQrStUv")),
     ],
 )
 def test_alerts_of_another_profile_day_or_reader_have_another_ancestor(other: Edition) -> None:

@@ -129,7 +129,7 @@ def test_render_hostile_text_is_only_text(place: str, text: str) -> None:
     hit = entry(paper(**values), *((text,) if place == "query" else ()))
     of = edition(
         section(hit, profile=text if place == "profile" else "Agents"),
-        reader=replace(READER, email=text) if place == "email" else READER,
+        reader=READER._replace(email=text) if place == "email" else READER,
     )
     rendered = shown(of, snapshot(replace(SENDER, from_name=text) if place == "from_name" else SENDER))
     page, plain_page = Page(rendered.html), _plain_page()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -60,7 +59,7 @@ def test_subject_of_an_edition_says_what_is_inside_and_the_date(of: Edition, exp
 def test_subject_date_is_the_readers() -> None:
     late = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
     assert subject(edition(composed_at=late)).endswith("· 1 Jan")
-    assert subject(edition(composed_at=late, reader=replace(READER, timezone="America/New_York"))).endswith("· 31 Dec")
+    assert subject(edition(composed_at=late, reader=READER._replace(timezone="America/New_York"))).endswith("· 31 Dec")
 
 
 @given(st.lists(st.text(max_size=200), max_size=5), st.text(max_size=80), st.integers(0, 10**6))
