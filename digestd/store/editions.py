@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Any
 
 from digestd.errors import NotFound
 from digestd.letters import Letter, LetterKind
 from digestd.model import Cadence, Edition, Entry, LeftOut, Paper, Place, QuietHours, Reader, Section, Snapshot
 from digestd.store.base import Announced, Composed, DueProfile, DueSubscriber, Saved
 from digestd.store.paper_rows import stored
-from digestd.store.saving import Saving
+from digestd.store.saving import Overtaken, Saving
 from digestd.store.sql import statements
 from digestd.store.sqlite import Connections, from_ms, to_ms
 from digestd.store.subscribers import profile_of
@@ -55,10 +56,8 @@ class SqliteEditions:
             cursor = connection.cursor()
             cursor.row_factory = None  # read by place, as in `load`
             rows = cursor.execute(self._sql["due"], bounds).fetchall()
-        people: dict[tuple[Any, ...], list[DueProfile]] = {}
-        for row in rows:
-            people.setdefault(row[:_PERSON], []).append(_due(*row[_PERSON:]))
-        return [_person(profiles, *person) for person, profiles in people.items()]
+        people = groupby(rows, key=itemgetter(slice(_PERSON)))
+        return [_person([_due(*row[_PERSON:]) for row in theirs], *person) for person, theirs in people]
 
     def next_due(self, after: datetime) -> datetime | None:
         with self._connections.read() as connection:
@@ -131,8 +130,12 @@ class SqliteEditions:
         return Snapshot.from_json(row["content"])
 
     def save(self, composed: Sequence[Composed], snapshot: str, now: datetime) -> Saved:
-        with self._connections.write(needs_room=True) as connection:
-            return Saving(connection, self._sql, snapshot, now).save(composed)
+        try:  # a savepoint would keep each page as it was, a second time
+            with self._connections.write(needs_room=True) as connection:
+                return Saving(connection, self._sql, snapshot, now).whole(composed)
+        except Overtaken:
+            with self._connections.write(needs_room=True) as connection:
+                return Saving(connection, self._sql, snapshot, now).each(composed)
 
     def load(self, pks: Sequence[int], token: Callable[[int, str], str]) -> dict[int, tuple[Edition, str]]:
         wanted = {"pks": json.dumps(list(pks))}

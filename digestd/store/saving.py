@@ -25,6 +25,10 @@ _queries = lru_cache(maxsize=16_384)(_encoded)  # most papers are found by one q
 _ms = lru_cache(maxsize=64)(to_ms)  # those of an hour have the next one together
 
 
+class Overtaken(Exception):
+    """One of the issues was composed meanwhile, or a paper of one announced."""
+
+
 class Saving:
     """Writes issues in the transaction of a connection, by the statements of `editions.sql`."""
 
@@ -34,29 +38,25 @@ class Saving:
         self._snapshot = snapshot
         self._now = to_ms(now)
 
-    def save(self, composed: Sequence[Composed]) -> Saved:
-        """Write what another publisher has not written; returns what was written."""
-        saved = self._undone_unless_whole(composed)
-        if saved is not None or len(composed) <= 1:
-            return saved or Saved(0, 0, 0)
-        each = [self.save([one]) for one in composed]
+    def each(self, composed: Sequence[Composed]) -> Saved:
+        """Write the issues that another publisher has not written; returns what was written."""
+        written = []
+        for one in composed:
+            self._connection.execute("SAVEPOINT issue")
+            try:
+                written.append(self.whole([one]))
+            except Overtaken:
+                self._connection.execute("ROLLBACK TO issue")
+            self._connection.execute("RELEASE issue")
         return Saved(
-            sum(one.issues for one in each), sum(one.editions for one in each), sum(one.papers for one in each)
+            sum(one.issues for one in written), sum(one.editions for one in written), sum(one.papers for one in written)
         )
 
-    def _undone_unless_whole(self, composed: Sequence[Composed]) -> Saved | None:
-        self._connection.execute("SAVEPOINT issues")
-        saved = self._written(composed)
-        if saved is None:
-            self._connection.execute("ROLLBACK TO issues")
-        self._connection.execute("RELEASE issues")
-        return saved
-
-    def _written(self, composed: Sequence[Composed]) -> Saved | None:
-        """Write all of the issues; None when one of them was composed meanwhile, or a paper of one announced."""
+    def whole(self, composed: Sequence[Composed]) -> Saved:
+        """Write all of the issues. Raises Overtaken where that cannot be: what was written is then to be undone."""
         steps = [step for one in composed for step in _steps(one)]
         if self._run(self._sql["advance"], steps) != len(steps):
-            return None
+            raise Overtaken
         first = self._connection.execute(self._sql["newest_edition"]).fetchone()[0] + 1
         chosen = list(enumerate((one for one in composed if one.edition_id is not None), first))
         entries = [entry for pk, one in chosen for entry in _entries(pk, one)]
@@ -68,7 +68,7 @@ class Saving:
             self._connection.execute(self._sql["insert_outbox"], {"first": first})
         except sqlite3.IntegrityError as error:
             if error.sqlite_errorcode in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
-                return None
+                raise Overtaken from error
             raise
         return Saved(len(composed), len(chosen), len(entries))
 

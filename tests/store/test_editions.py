@@ -306,7 +306,7 @@ def test_save_of_a_batch_that_nobody_overtook_is_written_at_once(room: StoreRoom
     with room.store.editions._connections.write() as connection:
         connection.set_trace_callback(None)
     assert len(room.editions()) == many
-    assert sum(statement.startswith("SAVEPOINT") for statement in ran) == 1
+    assert not any(statement.startswith("SAVEPOINT") for statement in ran)
 
 
 @pytest.mark.parametrize("way", [Cadence.WEEKLY, Cadence.IMMEDIATE])
