@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
@@ -54,23 +55,18 @@ def select(
     if moves is not None:
         ranked = [_moved(one, moves(one.stored.pk)) for one in ranked]
     ranked.sort(key=attrgetter("order"))
-    cards: dict[int, list[Found]] = {}
-    titles: list[Found] = []
+    cards: dict[int, list[tuple[StoredPaper, Entry]]] = {}
+    titles: list[tuple[StoredPaper, Entry]] = []
     for one in ranked:
         copies = near.get(one.stored.pk, ())
         shown = next((pk for pk in cards if pk in copies and len(cards[pk]) <= MAX_FOLDED), None) if copies else None
         if shown is not None:
-            cards[shown].append(one)
+            cards[shown].append(_at(Place.FOLDED, one))
         elif len(cards) < profile.max_papers:
-            cards[one.stored.pk] = [one]
+            cards[one.stored.pk] = [(one.stored, one.entry)]
         elif len(titles) < MAX_TITLES:
-            titles.append(one)
-    entries: list[tuple[StoredPaper, Entry]] = []
-    for card, *folded in cards.values():
-        entries.append((card.stored, card.entry))
-        entries += [_at(Place.FOLDED, one) for one in folded]
-    entries += [_at(Place.TITLE, one) for one in titles]
-    return Selection(tuple(entries), len(ranked))
+            titles.append(_at(Place.TITLE, one))
+    return Selection(tuple(chain(*cards.values(), titles)), len(ranked))
 
 
 def _moved(one: Found, by: Moves) -> Found:

@@ -79,13 +79,16 @@ class Findings(NamedTuple):
     def left_out(self, told: Collection[int], alerted: Collection[int]) -> LeftOut:
         """Return how many papers are left out, as this person is `told` of some of them, `alerted` of some of those."""
         if not told:
-            return LeftOut(len(self.below), len(self.excluded))
+            return _left_out(len(self.below), len(self.excluded))
         return LeftOut(
             below=sum(number not in alerted for number in self.below),
             excluded=sum(number not in alerted for number in self.excluded),
             alerted=len(alerted),
             elsewhere=sum(one.stored.pk in told and one.stored.pk not in alerted for one in self.found),
         )
+
+
+_left_out = lru_cache(maxsize=64)(LeftOut)  # mostly nothing, and seldom much
 
 
 class _Reach(NamedTuple):
@@ -189,8 +192,7 @@ class News:
         found: list[Found] = []
         below: list[int] = []
         taken_out: list[int] = []
-        for number in sorted(by_paper):
-            hits_of = by_paper[number]
+        for number, hits_of in sorted(by_paper.items()):
             if number in excluded:
                 taken_out.append(number)
             elif (

@@ -54,7 +54,7 @@ def spec_of(profile: Profile) -> str:
 @lru_cache(maxsize=4096)  # many follow the same, and a reader's pages ask for theirs again and again
 def profile_of(name: str, spec: str) -> Profile:
     """Return the profile of a name and what `spec_of` wrote."""
-    content = _read(spec)
+    content, _ = _read(spec)
     return Profile(
         name=name,
         queries=tuple([_weighted(query, weight) for query, weight in content["queries"]]),
@@ -71,7 +71,7 @@ def profile_of(name: str, spec: str) -> Profile:
     )
 
 
-_read = json.JSONDecoder().decode  # json.loads looks at what it is given first
+_read = json.JSONDecoder().raw_decode  # json.loads looks at what it is given first, and for blanks around it
 _CADENCES = MappingProxyType({str(cadence): cadence for cadence in Cadence})
 _weighted = lru_cache(maxsize=16_384)(WeightedQuery)  # of many people, and so of many contents
 
