@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
 from types import MappingProxyType
+from typing import Any
 
 from digestd.errors import NotFound
 from digestd.letters import Letter, LetterKind
