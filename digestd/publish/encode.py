@@ -41,12 +41,19 @@ def encoded_lines(texts: Sequence[str]) -> list[Encoded]:
     return [Encoded(piece + _SOFT_BREAK) for piece in pieces]
 
 
-def encoded_address(address: str) -> Encoded:
-    """Return a web address, which is ASCII without blanks, encoded as a piece."""
-    line, rest = address[:_ROOM], address[_ROOM:]
-    if not address or "=" in address or len(rest) > _ROOM or address.startswith(".") or rest.startswith("."):
-        return encoded(address)
-    return Encoded((f"{line}=\r\n{rest}=\r\n" if rest else f"{line}=\r\n").encode("ascii"))
+def encoded_addresses(addresses: Iterable[str]) -> list[Encoded]:
+    """Return web addresses, which are ASCII without blanks, each encoded as a piece."""
+    pieces = []
+    for address in addresses:
+        if not address or "=" in address or address[0] == "." or len(address) > 2 * _ROOM:
+            pieces.append(encoded(address))
+        elif len(address) <= _ROOM:
+            pieces.append(Encoded(f"{address}=\r\n".encode("ascii")))
+        elif address[_ROOM] != ".":
+            pieces.append(Encoded(f"{address[:_ROOM]}=\r\n{address[_ROOM:]}=\r\n".encode("ascii")))
+        else:
+            pieces.append(encoded(address))
+    return pieces
 
 
 def joined(pieces: Iterable[bytes]) -> str:

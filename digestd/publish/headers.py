@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
 from operator import itemgetter
 from typing import Final
 
@@ -77,22 +76,22 @@ def _folded(used: int, words: list[str]) -> str:
     return FOLD.join([*lines, line])
 
 
-def _encoded_words(text: str, room: int) -> Iterator[str]:
-    """Yield encoded-words (RFC 2047), the first of at most `room` characters; no character is split between two."""
+def _encoded_words(text: str, room: int) -> list[str]:
+    """Return encoded-words (RFC 2047), the first of at most `room` characters; no character is split between two."""
     octets = text.encode()
     q = "".join(itemgetter(*octets)(_Q))  # a third of what translate() takes with a table of words
     # Base64 where it is shorter, which is where few letters are ASCII.
     return _b_words(text, room) if len(q) > len(octets) * 4 / 3 else _q_words(q, room)
 
 
-def _q_words(q: str, room: int) -> Iterator[str]:
+def _q_words(q: str, room: int) -> list[str]:
     room = min(room, _LONGEST_ENCODED_WORD) - _WRAPPING
-    start = 0
+    words, start = [], 0
     while len(q) - start > room:
         end = _beginning(q, start + room)
-        yield f"=?utf-8?q?{q[start:end]}?="
+        words.append(f"=?utf-8?q?{q[start:end]}?=")
         start, room = end, _LONGEST_ENCODED_WORD - _WRAPPING
-    yield f"=?utf-8?q?{q[start:]}?="
+    return [*words, f"=?utf-8?q?{q[start:]}?="]
 
 
 def _beginning(q: str, at: int) -> int:
@@ -105,16 +104,16 @@ def _beginning(q: str, at: int) -> int:
     return at
 
 
-def _b_words(text: str, room: int) -> Iterator[str]:
-    chunk, used = "", 0
+def _b_words(text: str, room: int) -> list[str]:
+    words, chunk, used = [], "", 0
     for character in text:
         cost = len(character.encode())
         used += cost
         if chunk and _WRAPPING + -(-used // 3) * 4 > min(room, _LONGEST_ENCODED_WORD):
-            yield _b_word(chunk)
+            words.append(_b_word(chunk))
             chunk, used, room = "", cost, _LONGEST_ENCODED_WORD
         chunk += character
-    yield _b_word(chunk)
+    return [*words, _b_word(chunk)]
 
 
 def _b_word(text: str) -> str:

@@ -19,7 +19,7 @@ from digestd.model import Cadence, Edition, Entry, Paper, Place, Section, Snapsh
 from digestd.publish import wording
 from digestd.publish.addresses import unsubscribe_urls
 from digestd.publish.card import card, title_line
-from digestd.publish.encode import Encoded, encoded, encoded_address, encoded_lines, joined
+from digestd.publish.encode import Encoded, encoded, encoded_addresses, encoded_lines, joined
 from digestd.publish.frame import Frame, Shape, frame, laid_out, tidy
 from digestd.publish.letter import letter_parts
 from digestd.publish.plaintext import underlined, wrap
@@ -35,8 +35,7 @@ _MOST_ALREADY = 30  # titles of alerts at the end of a digest; they were read be
 _HEADING_OCTETS = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """An edition in words: one line, and the two parts of the message, encoded in pieces (`publish.encode`)."""
 
     subject: str
@@ -203,12 +202,12 @@ def _own(words: Sequence[str]) -> tuple[list[Encoded], list[Encoded]]:
     """Return an edition's own words, encoded for the HTML and for the text part."""
     subject, preheader, reason, *urls = words
     *first, last, wrapped = encoded_lines([subject, preheader, reason, wrap(reason)])
-    addresses = [encoded_address(url) for url in urls]
+    addresses = encoded_addresses(urls)
     text = [*first, wrapped, *addresses]
     together = f"{subject}{preheader}{reason}{urls[0]}"  # the other addresses begin with that one
     if any(map(together.__contains__, "&<>\"'")):  # most have none of these
         html = [str(escape(word)) for word in words]
-        return [*encoded_lines(html[:3]), *map(encoded_address, html[3:])], text
+        return [*encoded_lines(html[:3]), *encoded_addresses(html[3:])], text
     return [*first, last, *addresses], text
 
 

@@ -205,7 +205,12 @@ def _subject_name(edition: Edition) -> str:
         return "Alert: "
     if len(edition.sections) != 1:
         return ""
-    return shorten(clean(edition.sections[0].profile), _LONGEST_SUBJECT_NAME) + ": "
+    return _short_name(edition.sections[0].profile)
+
+
+@lru_cache(maxsize=4096)
+def _short_name(profile: str) -> str:
+    return shorten(clean(profile), _LONGEST_SUBJECT_NAME) + ": "
 
 
 @lru_cache(maxsize=4096)

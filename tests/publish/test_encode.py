@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from digestd.publish.encode import (
     LONGEST_LINE,
     encoded,
-    encoded_address,
+    encoded_addresses,
     encoded_lines,
     joined,
     quoted_printable,
@@ -57,11 +57,12 @@ def test_lines_encoded_together_are_those_encoded_alone(texts: list[str]) -> Non
     assert encoded_lines(texts) == list(map(encoded, texts))
 
 
-@given(st.text("a./:=", max_size=200))
-@example("https://" + "a" * 67 + ".")
-@example("https://" + "a" * 67)
-def test_address_is_encoded_as_any_text(address: str) -> None:
-    assert encoded_address(address) == encoded(address)
+@given(st.lists(st.text("a./:=", max_size=200)))
+@example(["", ".", "a", "="])
+@example(["https://" + "a" * 67 + ".", "https://" + "a" * 67, "https://" + "a" * 67 + "b"])
+@example(["https://" + "a" * 142, "https://" + "a" * 143])
+def test_addresses_are_encoded_as_any_text(addresses: list[str]) -> None:
+    assert encoded_addresses(addresses) == list(map(encoded, addresses))
 
 
 def test_carriage_return_is_no_line_end() -> None:
