@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from digestd.errors import AddressRefused
 from digestd.model import Edition, Envelope, Sender
 from digestd.publish.addresses import ascii_address
-from digestd.publish.dkim import Signer
 from digestd.publish.message import build_message
 from digestd.publish.render import Renderer
 from digestd.publish.tokens import unsubscribe_token
 from digestd.store.base import Claim, Editions
+
+if TYPE_CHECKING:
+    from digestd.publish.dkim import Signer
 
 MAX_REASON = 500  # characters
 

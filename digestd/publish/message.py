@@ -10,17 +10,19 @@ import hashlib
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from digestd.errors import ConfigError
 from digestd.letters import LetterKind
 from digestd.model import Cadence, Edition, Sender
 from digestd.publish.addresses import DOMAIN, ascii_address, contact_url, unsubscribe_urls
-from digestd.publish.dkim import Signer
 from digestd.publish.encode import has_line_with_dot
 from digestd.publish.headers import FOLD, mailbox, unstructured
 from digestd.publish.render import Rendered
+
+if TYPE_CHECKING:
+    from digestd.publish.dkim import Signer
 
 _LONGEST_LINE = 998  # octets, RFC 5322 2.1.1
 

@@ -16,12 +16,15 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from digestd.deliver.press import Press, Printed
 from digestd.errors import DigestdError
-from digestd.publish.dkim import Signer
 from digestd.store.editions import SqliteEditions
 from digestd.store.sqlite import Connections
+
+if TYPE_CHECKING:
+    from digestd.publish.dkim import Signer
 
 Key = tuple[str, str, bytes]  # the domain, the selector, and the private key in PEM
 Told = tuple[Path, tuple[Key, ...]]
@@ -45,7 +48,7 @@ def main(pipe: Connection, arena: int) -> None:
 
 def _make(pipe: Connection, arena: int, database: Path, keys: tuple[Key, ...]) -> None:
     with closing(Connections(database, thorough=False)) as connections, mmap.mmap(arena, 0) as view:
-        press = Press(SqliteEditions(connections), tuple(Signer.of_pem(*key) for key in keys))
+        press = Press(SqliteEditions(connections), _signers(keys))
         while True:
             editions: list[int] = pipe.recv()
             try:
@@ -53,6 +56,14 @@ def _make(pipe: Connection, arena: int, database: Path, keys: tuple[Key, ...]) -
             except DigestdError as error:
                 answer = str(error)
             pipe.send(answer)
+
+
+def _signers(keys: tuple[Key, ...]) -> tuple[Signer, ...]:
+    if not keys:
+        return ()
+    from digestd.publish.dkim import Signer  # a tenth of all that is imported, for what only some sign
+
+    return tuple(Signer.of_pem(*key) for key in keys)
 
 
 def laid_down(printed: Iterable[Printed], arena: mmap.mmap) -> list[Made]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from support.world import World, papers, reader
 
+from digestd.config import Dkim
 from digestd.deliver.press import Press, Printed
 from digestd.errors import DigestdError
-from digestd.service import press_room
+from digestd.service import build, press_room
 from digestd.service.press_room import DIED, PressRoom
 
 
@@ -47,6 +52,17 @@ async def test_press_room_prints_the_same_bytes_as_this_process(world: World) ->
         assert await room.print(editions) == here
         pids = [press._process.pid for press in room._presses if press]
     assert all(not Path(f"/proc/{pid}").exists() for pid in pids)
+
+
+async def test_press_room_signs_as_this_process(world: World, tmp_path: Path) -> None:
+    file = tmp_path / "key.pem"
+    file.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    mail = world.settings.mail.model_copy(update={"dkim": (Dkim(selector="s1", key_file=file),)})
+    settings = world.settings.model_copy(update={"mail": mail})
+    here = Press(world.store.editions, build.signers(settings)).print([1, 2])
+    assert all(not isinstance(one, str) and one[0].startswith(b"DKIM-Signature: ") for one in here)
+    with PressRoom(settings) as room:
+        assert await room.print([1, 2]) == here
 
 
 @pytest.mark.parametrize(("processors", "unsigned", "signed"), [(1, 1, 1), (2, 1, 2), (3, 2, 3), (64, 4, 4)])
@@ -89,3 +105,9 @@ async def test_press_room_whose_store_cannot_be_opened_says_so_and_blames_no_edi
     room = PressRoom(world.settings.model_copy(update={"paths": paths}))
     with room, pytest.raises(DigestdError, match=r"no\.db"):
         await room.print([1, 2])
+
+
+def test_press_process_imports_no_cryptography_for_mail_that_is_not_signed() -> None:
+    says = "import sys, digestd.service.press_process; print(*{'cryptography', 'asyncio', 'pydantic'} & {*sys.modules})"
+    ran = subprocess.run([sys.executable, "-P", "-c", says], capture_output=True, text=True, check=True)
+    assert ran.stdout == "\n"
