@@ -230,6 +230,13 @@ def test_render_bad_template_is_an_error_that_names_it(source: str, message: str
     assert str(raised.value).startswith("mail/")
 
 
+def test_render_bad_template_behind_an_include_is_named_by_its_own_line() -> None:
+    source = '<div>{% include "mail/footer.html.j2" %}</div>\n<div>{{ 1 | unknown }}</div>'
+    footer = "<div>1</div>\n<div>2</div>\n<div>3</div>"
+    with pytest.raises(TemplateError, match=r"mail/edition\.html\.j2, line 2: "):
+        shown(by=snapshot(mail__edition__html__j2=source, mail__footer__html__j2=footer))
+
+
 def test_render_missing_template_is_an_error_that_names_it() -> None:
     by = Snapshot({"mail/inline.css": ""}, SENDER)
     with pytest.raises(TemplateError, match=r"mail/card\.html\.j2"):
