@@ -97,7 +97,7 @@ def edition_id(key: bytes, subscriber: int, issue: str, profiles: Sequence[str])
     id stands in Message-ID, where nobody should be able to compute another reader's.
     """
     mac = _begun(key).copy()
-    mac.update(f"[{subscriber}, {_json(issue)}, {_json(tuple(sorted(set(profiles))))}]".encode())
+    mac.update(f"[{subscriber}, {_json(issue)}, {_names(tuple(profiles))}]".encode())
     return mac.digest()[:_MAC_OCTETS].hex()
 
 
@@ -107,7 +107,12 @@ def _begun(key: bytes) -> hmac.HMAC:
     return hmac.new(key, b"digestd edition: ", hashlib.sha256)
 
 
-_json = lru_cache(maxsize=4096)(json.dumps)  # of an issue, and of the names of profiles: many share them
+_json = lru_cache(maxsize=4096)(json.dumps)  # of an issue, that many share
+
+
+@lru_cache(maxsize=4096)
+def _names(profiles: tuple[str, ...]) -> str:
+    return json.dumps(sorted(set(profiles)))
 
 
 def _unsubscribe_subject(subscriber: int, address: str) -> str:
