@@ -28,12 +28,11 @@ _CONTINUED = ("=8", "=9", "=A", "=B")  # octets that continue a character in UTF
 
 
 def unstructured(name: str, text: str) -> str:
-    """Return `text` as the value of the header `name`, folded; in encoded-words (RFC 2047) if it needs them.
+    """Return a clean `text` as the value of the header `name`, folded; in encoded-words (RFC 2047) if it needs them.
 
     It needs them for anything but printable ASCII, for a word too long for a line, and when it holds `=?`: what
     looks like an encoded-word is encoded, so that it is decoded to itself and to nothing else.
     """
-    text = clean(text)
     used = len(name) + 2
     if _is_plain(text) and max(map(len, words := text.split(" "))) <= _FOLD_AT - used:
         return _folded(used, words)

@@ -146,7 +146,7 @@ class SqliteEditions:
             rows = cursor.execute(self._sql["editions"], wanted).fetchall()
             sections = cursor.execute(self._sql["sections"], wanted).fetchall()
             entries = cursor.execute(self._sql["entries"], wanted).fetchall()
-            listed = {pk: tuple(json.loads(already)) for pk, already, *_ in rows if already}
+            listed = {row[0]: tuple(json.loads(row[1])) for row in rows if row[1]}
             papers = self._revisions(connection, {row[2] for row in entries}.union(*listed.values()))
         if len(self._entries) > MOST_ENTRIES:
             self._entries = {}

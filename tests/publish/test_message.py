@@ -309,6 +309,14 @@ def test_unstructured_any_character_is_never_split(text: str) -> None:
         assert "\ufffd" not in decoded(word).replace("\ufffd", "", text.count("\ufffd"))
 
 
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+@example("a\r\nBcc: evil@example.net")
+@example("a\n.\nMAIL FROM:<evil@example.net>")
+def test_unstructured_of_what_nobody_cleaned_adds_no_line(text: str) -> None:
+    lines = unstructured("Subject", text).split("\r\n ")
+    assert not any("\n" in line or "\r" in line for line in lines)
+
+
 def test_unstructured_plain_ascii_is_left_readable() -> None:
     assert unstructured("Subject", "Agents and robots") == "Agents and robots"
 
