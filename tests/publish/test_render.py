@@ -218,6 +218,8 @@ def test_render_template_values_are_escaped_in_html_whatever_it_is_called() -> N
         ("{% if %}", r"mail/footer\.html\.j2, line 1: "),
         ("{{ unknown }}", "'unknown' is undefined"),
         ("{{ ''.__class__.__mro__ }}", "SecurityError"),
+        ("{{ sections[0].__class__ }}", "SecurityError"),
+        ("{{ dict.mro() }}", "SecurityError"),
         ("{% for i in range(10**9) %}{% endfor %}", "OverflowError"),
         ('{% include "mail/none.html.j2" %}', "TemplateNotFound"),
         ("{{ 1 / 0 }}", "ZeroDivisionError"),
