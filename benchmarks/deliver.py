@@ -33,7 +33,7 @@ def deliver(folder: Path) -> list[Row]:
         *(_delivered(folder, FEW, connections) for connections in (8, 32, 64)),
         *(_delivered(folder, MANY, connections) for connections in (32, 64)),
         _delivered(folder, FEW, 32, signed=True),
-        _published_and_delivered(folder, FEW, 32),
+        *(_published_and_delivered(folder, FEW, connections) for connections in (32, 64)),
     ]
 
 
@@ -50,7 +50,8 @@ def _published_and_delivered(folder: Path, readers: int, connections: int) -> Ro
     def ours(rounds: Rounds) -> float:
         return timed(lambda: (rounds.publish(), _run(rounds, readers)))
 
-    return _beside_source(f"publish and deliver: {readers:,} editions", folder, readers, connections, ours)
+    what = f"publish, deliver: {readers:,} editions, {connections} connections"
+    return _beside_source(what, folder, readers, connections, ours)
 
 
 def _beside_source(
