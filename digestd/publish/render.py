@@ -83,8 +83,8 @@ class _Around(NamedTuple):
 
     shape: Shape
     frame: Frame | None  # None where the templates do more with words than show them
-    html: list[Encoded]
-    text: list[Encoded]
+    html: tuple[Encoded, ...]
+    text: tuple[Encoded, ...]
 
 
 def render(edition: Edition, snapshot: Snapshot) -> Rendered:
@@ -230,8 +230,8 @@ def _around(
     return _Around(
         shape,
         frame(ready, shape) if ready.only_shows_words else None,
-        list(map(_in_html, words)),
-        list(map(_in_text, _in_text_of(shape)[OWN:], words)),
+        tuple(map(_in_html, words)),
+        tuple(map(_in_text, _in_text_of(shape)[OWN:], words)),
     )
 
 
