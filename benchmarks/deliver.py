@@ -19,6 +19,7 @@ from benchmarks import world
 from benchmarks.rows import ROUNDS, Row, median, timed
 from digestd.config import Dkim, Settings
 from digestd.service import build
+from digestd.service.press_room import PressRoom
 from digestd.service.rounds import Rounds
 
 FEW, MANY = 20_000, 100_000  # readers; with many, what the start takes counts for less
@@ -48,7 +49,12 @@ def _delivered(folder: Path, readers: int, connections: int, *, signed: bool = F
 
 def _published_and_delivered(folder: Path, readers: int, connections: int) -> Row:
     def ours(rounds: Rounds) -> float:
-        return timed(lambda: (rounds.publish(), _run(rounds, readers)))
+        def once() -> None:
+            with PressRoom(rounds.settings) as room:
+                rounds.publish(room=room)
+                _run(rounds, readers, room)
+
+        return timed(once)
 
     what = f"publish, deliver: {readers:,} editions, {connections} connections"
     return _beside_source(what, folder, readers, connections, ours)
@@ -70,9 +76,9 @@ def _beside_source(
     return median(what, f"smtp-source, {OCTETS:,} octets", times)
 
 
-def _run(rounds: Rounds, readers: int) -> None:
+def _run(rounds: Rounds, readers: int, room: PressRoom | None = None) -> None:
     with asyncio.Runner(loop_factory=build.loop_factory()) as runner:
-        report = runner.run(rounds.deliver())
+        report = runner.run(rounds.deliver(room=room))
     assert report.sent == readers
 
 

@@ -24,6 +24,7 @@ from digestd.model import OutboxState
 from digestd.publish.stage import PublishReport
 from digestd.publish.wording import counted
 from digestd.service import build
+from digestd.service.press_room import PressRoom
 from digestd.service.rounds import Rounds
 from digestd.service.status import is_served
 
@@ -147,10 +148,11 @@ def run_once(now: datetime | None, as_json: bool) -> None:
             for report in made.ingest(wait=time.sleep):
                 files.append(report)
                 step(1)
-        published = _publish(made)
-        if not is_served(made.settings.paths.database):  # it looks by itself, and knows more
-            made.look()
-        delivered = _deliver(made)
+        with PressRoom(made.settings) as room:
+            published = _publish(made, room)
+            if not is_served(made.settings.paths.database):  # it looks by itself, and knows more
+                made.look()
+            delivered = _deliver(made, room)
         waiting = made.store.outbox.counts()[OutboxState.READY]
     if as_json:
         told = [{key: getattr(report, key) for key in (*FILE_KEYS, "refused")} for report in files]
@@ -191,17 +193,17 @@ def _fetch(made: Rounds) -> list[SourceReport]:
     return reports
 
 
-def _publish(made: Rounds) -> PublishReport:
+def _publish(made: Rounds, room: PressRoom | None = None) -> PublishReport:
     with progress("publishing, subscribers") as step:
-        return made.publish(step)
+        return made.publish(step, room=room)
 
 
-def _deliver(made: Rounds) -> DeliverReport:
+def _deliver(made: Rounds, room: PressRoom | None = None) -> DeliverReport:
     """Send what is ready, or leave it to the one who is about it already: a daemon, or another run."""
     ready = made.store.outbox.counts()[OutboxState.READY]
     try:
         with progress("delivering", ready) as step, asyncio.Runner(loop_factory=build.loop_factory()) as runner:
-            return runner.run(made.deliver(told=lambda claim, outcome: step(1)))
+            return runner.run(made.deliver(told=lambda claim, outcome: step(1), room=room))
     except DeliveredElsewhere as elsewhere:
         say(str(elsewhere))
         return DeliverReport()

@@ -1,8 +1,8 @@
 """One press in a process of its own: `python -m digestd.service.press_process PIPE ARENA`, numbers of open files.
 
 It is told the store and the signing keys, then numbers of editions, again and again. Their messages go into the
-arena, a file in memory that both processes hold: a pipe would carry each through the kernel in pieces. This module
-imports little, because that is the time until the first message.
+arena, a file in memory that both processes hold: a pipe would carry each through the kernel in pieces. Those that
+are not wanted yet are laid in stock. This module imports little, because that is the time until the first message.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import mmap
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
+from itertools import islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +27,11 @@ from digestd.store.sqlite import Connections
 if TYPE_CHECKING:
     from digestd.publish.dkim import Signer
 
+TOGETHER = 32  # messages laid in at a time: three milliseconds
+
 Key = tuple[str, str, bytes]  # the domain, the selector, and the private key in PEM
-Told = tuple[Path, tuple[Key, ...]]
+Told = tuple[Path, tuple[Key, ...], int]  # the last is how many octets of messages may lie in stock
+Order = tuple[Sequence[int], bool]  # numbers of editions, and whether their messages are wanted now
 Made = tuple[int, str] | str  # a message's octets in the arena, behind those before it, and its SHA-256; or why none
 Answer = list[Made] | str
 
@@ -46,13 +50,21 @@ def main(pipe: Connection, arena: int) -> None:
             pipe.send(str(error))
 
 
-def _make(pipe: Connection, arena: int, database: Path, keys: tuple[Key, ...]) -> None:
+def _make(pipe: Connection, arena: int, database: Path, keys: tuple[Key, ...], room: int) -> None:
     with closing(Connections(database, thorough=False)) as connections, mmap.mmap(arena, 0) as view:
-        press = Press(SqliteEditions(connections), _signers(keys))
+        stock = Stock(Press(SqliteEditions(connections), _signers(keys)), room)
         while True:
-            editions: list[int] = pipe.recv()
+            if stock.is_wanting and not pipe.poll():
+                with suppress(DigestdError):  # said to whoever wants them
+                    stock.lay_in()
+                continue
+            order: Order = pipe.recv()
+            editions, are_wanted = order
+            if not are_wanted:
+                stock.expect(editions)
+                continue
             try:
-                answer: Answer = laid_down(press.each(editions), view)
+                answer: Answer = laid_down(stock.each(editions), view)
             except DigestdError as error:
                 answer = str(error)
             pipe.send(answer)
@@ -64,6 +76,42 @@ def _signers(keys: tuple[Key, ...]) -> tuple[Signer, ...]:
     from digestd.publish.dkim import Signer  # a tenth of all that is imported, for what only some sign
 
     return tuple(Signer.of_pem(*key) for key in keys)
+
+
+class Stock:
+    """Messages of a press, of which up to `room` octets are made before they are wanted."""
+
+    def __init__(self, press: Press, room: int) -> None:
+        self._press = press
+        self._room = room
+        self._coming: dict[int, None] = {}  # in the order in which they will be wanted
+        self._made: dict[int, Printed] = {}
+
+    def expect(self, editions: Sequence[int]) -> None:
+        """Take note of editions whose messages will be wanted."""
+        self._coming |= dict.fromkeys(editions)
+
+    @property
+    def is_wanting(self) -> bool:
+        """Whether there is something to be made, and room for it."""
+        return bool(self._coming) and self._room > 0
+
+    def lay_in(self) -> None:
+        """Make the next messages: no more than somebody could wait for. Raises StoreError as the press does."""
+        editions = list(islice(self._coming, TOGETHER))
+        for edition in editions:
+            del self._coming[edition]
+        for edition, printed in zip(editions, self._press.each(editions), strict=True):
+            self._made[edition] = printed
+            self._room -= len(printed[0])
+
+    def each(self, editions: Sequence[int]) -> Iterator[Printed]:
+        """Yield what is made of each edition, in their order, as the press does; what lay here is taken away."""
+        made = self._press.each([edition for edition in editions if edition not in self._made])
+        for edition in editions:
+            self._coming.pop(edition, None)
+            printed = self._made.pop(edition, None)
+            yield next(made) if printed is None else printed
 
 
 def laid_down(printed: Iterable[Printed], arena: mmap.mmap) -> list[Made]:

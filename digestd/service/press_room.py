@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import ExitStack
 from multiprocessing.connection import Connection
 from socket import socketpair
 from types import TracebackType
@@ -24,6 +25,8 @@ from digestd.errors import DigestdError
 from digestd.service import build
 from digestd.service.press_process import Answer, Made, Told
 
+STOCK = 256 * 2**20  # octets of messages that all presses together make before they are wanted, and no more of them
+SHARE = 16  # than that part of the machine's memory
 MOST = 4  # presses: each costs about 80 MB, and four make more than a wire carries
 ROOM = 8 * 2**20  # octets of a new arena, of which memory holds what was written to; a batch of messages fits
 DIED = "making its message ended the program that makes them, twice"
@@ -40,17 +43,21 @@ class _PressProcess:
 
     def __init__(self, told: Told) -> None:
         ours, theirs = socketpair()
-        self._arena = os.memfd_create("digestd-arena")
-        os.truncate(self._arena, ROOM)
-        self._view = mmap.mmap(self._arena, ROOM, access=mmap.ACCESS_READ)
-        with theirs:  # closed here, so that an end of the press is an end of the pipe
+        with ExitStack() as undo, theirs:  # closed here, so that an end of the press is an end of the pipe
+            self._pipe = Connection(ours.detach())
+            undo.callback(self._pipe.close)
+            self._arena = os.memfd_create("digestd-arena")
+            undo.callback(os.close, self._arena)
+            os.truncate(self._arena, ROOM)
+            self._view = mmap.mmap(self._arena, ROOM, access=mmap.ACCESS_READ)
+            undo.callback(self._view.close)
             # A new program and not a fork: a fork of a process with threads may begin with a lock held for ever.
             self._process = subprocess.Popen(  # noqa: S603 - ourselves
                 [sys.executable, "-P", "-m", _PROCESS, str(theirs.fileno()), str(self._arena)],
                 pass_fds=(theirs.fileno(), self._arena),
                 stdin=subprocess.DEVNULL,
             )
-        self._pipe = Connection(ours.detach())
+            undo.pop_all()
         try:
             self._tell(told)
         except _PressLost:
@@ -59,7 +66,7 @@ class _PressProcess:
 
     def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what the press makes of editions. Raises DigestdError in its words, and _PressLost."""
-        self._tell(list(editions))
+        self._tell((editions, True))
         try:
             answer: Answer = self._pipe.recv()
         except (EOFError, OSError):
@@ -67,6 +74,10 @@ class _PressProcess:
         if isinstance(answer, str):
             raise DigestdError(answer)
         return self._taken_up(answer)
+
+    def expect(self, editions: Sequence[int]) -> None:
+        """Let the press make messages while nobody wants one. Raises _PressLost."""
+        self._tell((editions, False))
 
     def _tell(self, what: object) -> None:
         try:
@@ -110,7 +121,7 @@ class PressRoom:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._told: Told = settings.paths.database, build.signing_keys(settings)
+        self._settings = settings
         processors = os.cpu_count() or 1
         wanted = processors if settings.mail.dkim else processors - 1  # to sign a message takes longer than to carry it
         self._presses: list[_PressProcess | None] = [None] * max(1, min(MOST, wanted))
@@ -120,16 +131,41 @@ class PressRoom:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for press in self._presses:
-            if press is not None:
-                press.end()
+        for number in range(len(self._presses)):
+            self._lose(number)
+
+    @property
+    def are_at_work(self) -> bool:
+        """Whether a press was begun."""
+        return any(self._presses)
 
     async def print(self, editions: Sequence[int]) -> list[Printed]:
         """Return what is made of each edition, in their order, made by all presses at once."""
-        share = -(-len(editions) // len(self._presses))
-        shares = [editions[start : start + share] for start in range(0, len(editions), share)] if editions else []
-        made = await asyncio.gather(*(to_its_end(self._made, number, part) for number, part in enumerate(shares)))
-        return [one for part in made for one in part]
+        shares = self._shares(editions)
+        made = await asyncio.gather(*(to_its_end(self._made, number, share) for number, share in shares))
+        printed = {
+            one: what
+            for (_, share), part in zip(shares, made, strict=True)
+            for one, what in zip(share, part, strict=True)
+        }
+        return [printed[edition] for edition in editions]
+
+    def expect(self, editions: Sequence[int]) -> None:
+        """Let the presses begin with the messages of editions that will be wanted; does not wait for them."""
+        for number, share in self._shares(editions):
+            with self._turns[number]:
+                try:
+                    self._press(number).expect(share)
+                except _PressLost:  # whoever wants a message of these will see why
+                    self._lose(number)
+                except DigestdError:  # and is told this
+                    return
+
+    def _shares(self, editions: Sequence[int]) -> list[tuple[int, list[int]]]:
+        """Return the number of each press, and which of the editions are for it, always the same one of each."""
+        presses = len(self._presses)
+        shares = ((number, [one for one in editions if one % presses == number]) for number in range(presses))
+        return [(number, share) for number, share in shares if share]
 
     def _made(self, number: int, editions: Sequence[int]) -> list[Printed]:
         with self._turns[number]:
@@ -152,10 +188,19 @@ class PressRoom:
     def _press(self, number: int) -> _PressProcess:
         press = self._presses[number]
         if press is None:
-            press = self._presses[number] = _PressProcess(self._told)
+            room = _stock() // len(self._presses)
+            told: Told = self._settings.paths.database, build.signing_keys(self._settings), room
+            try:
+                press = self._presses[number] = _PressProcess(told)
+            except OSError as error:
+                raise DigestdError(f"a program that makes messages cannot be started: {error}") from error
         return press
 
     def _lose(self, number: int) -> None:
         press, self._presses[number] = self._presses[number], None
         if press is not None:
             press.end()
+
+
+def _stock() -> int:
+    return min(STOCK, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // SHARE)

@@ -26,6 +26,8 @@ from digestd.subscribers.file import read_people
 
 Clock = Callable[[], datetime]
 FORGOTTEN_AT_ONCE = 50  # of who never confirmed; the next tick takes the next ones
+# While editions are composed, presses begin at so many: one is then ready when they are as many as it is worth.
+BEGUN, EXPECTED = 2_000, 10_000  # the second is how many they are told of
 MANY = 5_000  # editions ready; a process that makes messages takes its time to start, and some 80 MB
 
 
@@ -95,11 +97,15 @@ class Rounds:
         return found, tell_operator(self.settings, self.store, self.snapshot, now, found)
 
     def publish(
-        self, progress: Callable[[int], None] | None = None, stop: Callable[[], bool] | None = None
+        self,
+        progress: Callable[[int], None] | None = None,
+        stop: Callable[[], bool] | None = None,
+        room: PressRoom | None = None,
     ) -> PublishReport:
         """Compose what is due now, until `stop` says yes. Raises TemplateError before anything is composed.
 
-        From a store without any paper nothing is published: nobody's first issue is spent on an empty one.
+        From a store without any paper nothing is published: nobody's first issue is spent on an empty one. Where
+        `room` is to make many messages, it begins with them meanwhile.
         """
         now = self.clock()
         self.store.subscribers.wake(now)
@@ -113,15 +119,41 @@ class Rounds:
         rules = build.alert_rules(self.settings)
         near = self.settings.matching.near_duplicates
         learning = self.settings.matching.learning
-        return publish(self.store, snapshot, now, progress, stop, self.warm, rules, near, learning=learning)
+        composed = _telling(room, self._coming, progress) if room else progress
+        return publish(self.store, snapshot, now, composed, stop, self.warm, rules, near, learning=learning)
+
+    def _coming(self, most: int) -> list[int]:
+        return self.store.outbox.coming(self.clock(), most)
 
     async def deliver(
-        self, *, stop: asyncio.Event | None = None, told: Callable[[Claim, Outcome], None] | None = None
+        self,
+        *,
+        stop: asyncio.Event | None = None,
+        told: Callable[[Claim, Outcome], None] | None = None,
+        room: PressRoom | None = None,
     ) -> DeliverReport:
-        """Send what is ready; where that is much, its messages are made in processes beside this one."""
+        """Send what is ready; where that is much, its messages are made in processes beside this one, of `room`."""
         outlets, post = build.outlets(self.settings), build.post(self.settings)
-        if self.store.outbox.ready(self.clock(), MANY) < MANY:
+        with room or PressRoom(self.settings) as presses:
+            if presses.are_at_work or len(self._coming(MANY)) == MANY:
+                post = replace(post, press=presses.print)
             return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)
-        with PressRoom(self.settings) as room:
-            post = replace(post, press=room.print)
-            return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)
+
+
+def _telling(
+    room: PressRoom, coming: Callable[[int], list[int]], progress: Callable[[int], None] | None
+) -> Callable[[int], None]:
+    """Return what is to be told of each batch, so that the presses learn what comes, each edition once."""
+    known = 0
+
+    def told(people: int) -> None:
+        nonlocal known
+        if known < EXPECTED:
+            editions = coming(EXPECTED)
+            if len(editions) >= BEGUN:
+                room.expect(editions[known:])
+                known = len(editions)
+        if progress:
+            progress(people)
+
+    return told

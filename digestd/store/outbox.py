@@ -217,9 +217,11 @@ class SqliteOutbox:
             found = {OutboxState(state): count for state, count in connection.execute(self._sql["counts"])}
         return {state: found.get(state, 0) for state in OutboxState}
 
-    def ready(self, now: datetime, most: int) -> int:
+    def coming(self, now: datetime, most: int) -> list[int]:
         with self._connections.read() as connection:
-            return int(connection.execute(self._sql["ready"], {"now": to_ms(now), "most": most}).fetchone()[0])
+            return [
+                edition for (edition,) in connection.execute(self._sql["coming"], {"now": to_ms(now), "most": most})
+            ]
 
     def rows(self, state: OutboxState | None, limit: int, before: int | None = None) -> list[OutboxRow]:
         with self._connections.read() as connection:

@@ -138,9 +138,9 @@ def test_clock_that_steps_back_frees_held_alerts_and_what_is_ready(room: StoreRo
     assert _round(room, at(24), rules) == 1
     room.ingest([work(2)])
     assert _round(room, at(23), rules) == 0
-    assert room.store.outbox.ready(at(23), 10) == 0
+    assert len(room.store.outbox.coming(at(23), 10)) == 0
     assert room.store.editions.realign(at(23), stepped_back=True) == 1
-    assert room.store.outbox.ready(at(23), 10) == 1
+    assert len(room.store.outbox.coming(at(23), 10)) == 1
     assert _round(room, at(23), rules) == 1
 
 

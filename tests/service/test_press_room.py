@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -17,7 +19,8 @@ from support.world import World, papers, reader
 from digestd.config import Dkim
 from digestd.deliver.press import Press, Printed
 from digestd.errors import DigestdError
-from digestd.service import build, press_room
+from digestd.service import build, press_process, press_room
+from digestd.service.press_process import Stock
 from digestd.service.press_room import DIED, PressRoom
 
 
@@ -74,6 +77,126 @@ def test_press_room_has_one_press_more_where_messages_are_signed(
     settings = world.settings
     keyed = settings.model_copy(update={"mail": settings.mail.model_copy(update={"dkim": (object(),)})})
     assert [len(PressRoom(one)._presses) for one in (settings, keyed)] == [unsigned, signed]
+
+
+async def test_press_room_with_several_presses_returns_messages_in_the_order_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    here = Press(world.store.editions, ()).print([4, 1, 5, 2, 3])
+    with PressRoom(world.settings) as room:
+        room.expect([1, 2, 3])
+        assert await room.print([4, 1, 5, 2, 3]) == here
+        assert all(room._presses)
+
+
+async def test_press_room_whose_press_ends_while_it_makes_what_is_expected_prints_all_the_same(world: World) -> None:
+    with PressRoom(world.settings) as room:
+        room.expect([1, 2])
+        assert room.are_at_work
+        assert room._presses[0] is not None
+        os.kill(room._presses[0]._process.pid, signal.SIGKILL)
+        room._presses[0]._process.wait()
+        room.expect([3])  # finds out
+        assert not room.are_at_work
+        assert await room.print([1, 2, 3]) == Press(world.store.editions, ()).print([1, 2, 3])
+
+
+async def test_press_room_that_cannot_start_a_press_says_why_when_a_message_is_wanted(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*args: object, **more: object) -> None:
+        raise BlockingIOError(11, "no more processes")
+
+    monkeypatch.setattr(press_room.subprocess, "Popen", refused)
+    with PressRoom(world.settings) as room:
+        room.expect([1])
+        files = len(list(Path("/proc/self/fd").iterdir()))
+        with pytest.raises(DigestdError, match="cannot be started: .*no more processes"):
+            await room.print([1])
+        assert len(list(Path("/proc/self/fd").iterdir())) == files
+
+
+@pytest.mark.parametrize(("machine", "stock"), [(2**30, 2**26), (2**40, press_room.STOCK)])
+def test_press_room_keeps_a_sixteenth_of_a_small_machine_free_of_stock(
+    monkeypatch: pytest.MonkeyPatch, machine: int, stock: int
+) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": machine // 4096, "SC_PAGE_SIZE": 4096}.__getitem__)
+    assert press_room._stock() == stock
+
+
+class Noting:
+    """A press that notes what it is asked for; messages of ten octets."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[int]] = []
+
+    def each(self, editions: Sequence[int]) -> Iterator[Printed]:
+        self.asked.append(list(editions))
+        return ((b"%010d" % edition, str(edition)) for edition in editions)
+
+
+def stock(room: int, *expected: int) -> tuple[Stock, Noting]:
+    press = Noting()
+    made = Stock(cast("Press", press), room)
+    made.expect(expected)
+    return made, press
+
+
+def numbers(made: Iterator[Printed]) -> list[int]:
+    return [int(one[1]) for one in made]
+
+
+def test_stock_makes_what_is_expected_once_and_gives_it_in_the_order_asked() -> None:
+    made, press = stock(1000, 1, 2, 3)
+    made.lay_in()
+    assert press.asked == [[1, 2, 3]]
+    made.expect([4])
+    assert numbers(made.each([4, 3, 9, 1])) == [4, 3, 9, 1]
+    assert press.asked == [[1, 2, 3], [4, 9]]
+    assert not made.is_wanting  # 4 was made meanwhile
+    assert numbers(made.each([1])) == [1]  # tried again: made anew
+    assert press.asked[2:] == [[1]]
+
+
+def test_stock_lays_in_a_few_at_a_time_and_no_more_than_there_is_room_for() -> None:
+    few = press_process.TOGETHER
+    made, press = stock(10 * few + 1, *range(10 * few))
+    while made.is_wanting:
+        made.lay_in()
+    assert press.asked == [list(range(few)), list(range(few, 2 * few))]
+
+
+class Line:
+    """A pipe over which two editions are expected, and wanted when one of them is made."""
+
+    def __init__(self) -> None:
+        self.orders = [((1, 2), False), ((2, 1), True)]
+        self.waits = [False, True]
+        self.answered: list[press_process.Answer] = []
+
+    def poll(self) -> bool:
+        return self.waits.pop(0)
+
+    def recv(self) -> press_process.Order:
+        if not self.orders:
+            raise EOFError
+        return self.orders.pop(0)
+
+    send = property(lambda self: self.answered.append)
+
+
+def test_press_process_makes_what_is_expected_while_nobody_asks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    press, pipe = Noting(), Line()
+    monkeypatch.setattr(press_process, "TOGETHER", 1)
+    monkeypatch.setattr(press_process, "Press", lambda editions, signers: press)
+    arena = os.memfd_create("arena")
+    os.truncate(arena, 100)
+    with pytest.raises(EOFError):
+        press_process._make(cast("Connection", pipe), arena, world.settings.paths.database, (), 100)
+    os.close(arena)
+    assert press.asked == [[1], [2]]
+    assert pipe.answered == [[(10, "2"), (10, "1")]]
 
 
 class Poisoned:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
+from support.smtp_script import SmtpScript
 from support.world import World, papers, reader
 
 from digestd.config import Matching
+from digestd.deliver.press import Printed
 from digestd.model import Place
+from digestd.publish import stage
+from digestd.service import rounds
+from digestd.service.press_room import PressRoom
 from digestd.service.rounds import Rounds
 
 
@@ -49,3 +55,56 @@ def test_publish_folds_what_is_as_near_as_the_settings_say(world: World, thresho
     person = world.store.subscribers.find("ada@example.org")
     told = [world.store.editions.announcement(person.pk, number) for number in (1, 2)]
     assert [one[1].place for one in told if one] == [Place.CARD, second]
+
+
+class Waiting:
+    """A press room that notes what it is told to expect."""
+
+    def __init__(self) -> None:
+        self.expected: list[list[int]] = []
+
+    def expect(self, editions: list[int]) -> None:
+        self.expected.append(editions)
+
+
+def test_publish_tells_the_presses_of_each_edition_once_as_soon_as_they_are_some(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "BEGUN", 3)
+    monkeypatch.setattr(rounds, "EXPECTED", 7)
+    monkeypatch.setattr(stage, "BATCH", 2)
+    world.people(*(reader(f"r{number}", "robot") for number in range(9)))
+    world.drop(papers("A Robot"))
+    room, seen = Waiting(), list[int]()
+    assert world.rounds.publish(seen.append, room=cast("PressRoom", room)).editions == 9
+    assert seen == [2, 2, 2, 2, 1]
+    assert room.expected == [[1, 2, 3, 4], [5, 6], [7]]
+
+
+async def test_deliver_takes_the_presses_that_were_begun_and_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "BEGUN", 2)
+    printed = list[int]()
+    whole = PressRoom.print
+
+    async def noted(room: PressRoom, editions: Sequence[int]) -> list[Printed]:
+        printed.extend(editions)
+        return await whole(room, editions)
+
+    monkeypatch.setattr(PressRoom, "print", noted)
+    async with SmtpScript() as relay:
+        with closing(World(tmp_path, relay)) as world:
+            world.people(*(reader(f"r{number}", "robot") for number in range(2)))
+            world.drop(papers("A Robot"))
+            with PressRoom(world.settings) as room:
+                world.rounds.publish(room=room)
+                assert room.are_at_work
+                assert (await world.rounds.deliver(room=room)).sent == 2
+                assert not room.are_at_work
+            assert sorted(printed) == [1, 2]
+            world.drop(papers("A Robot Arm"), "more.jsonl")
+            world.later(days=1)
+            world.publish()
+            assert (await world.rounds.deliver()).sent == 2  # few, and nothing begun: made here
+            assert sorted(printed) == [1, 2]

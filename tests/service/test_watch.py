@@ -108,7 +108,7 @@ def test_look_without_an_address_finds_the_same_and_writes_to_nobody(tmp_path: P
     world = watched(tmp_path, worlds, address=None)
     found, told = world.rounds.look()
     assert ([one.key for one in found], told) == (["quiet"], None)
-    assert world.store.outbox.ready(world.now, 10) == 0
+    assert len(world.store.outbox.coming(world.now, 10)) == 0
 
 
 async def test_daemon_looks_now_and_then_and_shows_what_it_found(tmp_path: Path, worlds: list[World]) -> None:
@@ -129,7 +129,7 @@ async def test_daemon_looks_now_and_then_and_shows_what_it_found(tmp_path: Path,
     world.later(minutes=5)
     daemon._looks_at = 0
     await daemon._watch()
-    assert (daemon._standing.found, world.store.outbox.ready(world.now, 10)) == ((), 2)
+    assert (daemon._standing.found, len(world.store.outbox.coming(world.now, 10))) == ((), 2)
 
 
 def test_found_now_counts_what_the_store_and_the_folders_hold(tmp_path: Path, worlds: list[World]) -> None:

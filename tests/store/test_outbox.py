@@ -69,13 +69,13 @@ def test_claim_takes_those_whose_time_has_come_the_earliest_first(room: StoreRoo
     for edition, minutes in ((1, 30), (2, 10), (3, 20)):
         later = NOW + timedelta(minutes=minutes)
         assert record(room, step(edition, CLAIMED, READY, not_before=later)) == [True]
-    assert room.store.outbox.ready(NOW + timedelta(minutes=9), 10) == 0
-    assert room.store.outbox.ready(NOW + timedelta(minutes=20), 10) == 2
-    assert room.store.outbox.ready(NOW + timedelta(minutes=20), 1) == 1
+    assert room.store.outbox.coming(NOW + timedelta(minutes=9), 10) == []
+    assert room.store.outbox.coming(NOW + timedelta(minutes=20), 10) == [2, 3]
+    assert room.store.outbox.coming(NOW + timedelta(minutes=20), 1) == [2]
     assert claim(room, now=NOW + timedelta(minutes=9)) == []
     assert [one.edition for one in claim(room, now=NOW + timedelta(minutes=20))] == [2, 3]
     assert [one.edition for one in claim(room, now=NOW + timedelta(hours=1))] == [1]
-    assert room.store.outbox.ready(NOW + timedelta(days=1), 10) == 0
+    assert room.store.outbox.coming(NOW + timedelta(days=1), 10) == []
 
 
 @pytest.mark.parametrize("left", [SubscriberState.UNSUBSCRIBED, SubscriberState.SUPPRESSED])

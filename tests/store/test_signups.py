@@ -42,7 +42,7 @@ def move(room: StoreRoom, state: SubscriberState, by: Origin = Origin.OPERATOR, 
 
 def test_question_goes_to_one_who_is_not_active_yet_and_reads_back_as_it_was_asked(room: StoreRoom) -> None:
     signup = ask(room)
-    assert room.store.outbox.ready(MONDAY, 10) == 1
+    assert len(room.store.outbox.coming(MONDAY, 10)) == 1
     [claim], cancelled = claims(room)
     assert cancelled == 0
     [edition] = room.editions(NEW)

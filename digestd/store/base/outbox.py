@@ -127,8 +127,11 @@ class Outbox(Protocol):
     def counts(self) -> dict[OutboxState, int]:
         """Return how many editions are in each state."""
 
-    def ready(self, now: datetime, most: int) -> int:
-        """Return how many editions are ready whose time has come, counted up to `most`."""
+    def coming(self, now: datetime, most: int) -> list[int]:
+        """Return up to `most` editions that are ready and whose time has come, in the order of claims.
+
+        Those of paused readers, which are not claimed, are among them.
+        """
 
     def rows(self, state: OutboxState | None, limit: int, before: int | None = None) -> list[OutboxRow]:
         """Return editions on their way out, the newest first; without a state, all that are not sent.

@@ -88,8 +88,8 @@ WHERE state = 'claimed' AND claimed_by = :owner
 -- name: counts
 SELECT state, count(*) FROM outbox GROUP BY state
 
--- name: ready
-SELECT count(*) FROM (SELECT 1 FROM outbox WHERE state = 'ready' AND not_before <= :now LIMIT :most)
+-- name: coming
+SELECT edition FROM outbox WHERE state = 'ready' AND not_before <= :now ORDER BY not_before, edition LIMIT :most
 
 -- name: rows
 SELECT o.edition, e.id, e.email, e.issue, o.state, o.attempts, o.not_before, o.changed_at, o.reason
