@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -188,3 +189,35 @@ async def test_kill_in_run_once_counts_a_file_once_and_composes_an_issue_once(tm
             )
         assert {message.recipients[0] for message in relay.messages} == set(addresses(people))
         assert list(inbox.iterdir()) == []
+
+
+@pytest.mark.faults
+async def test_kill_in_run_once_while_presses_make_what_is_expected_ends_them_and_loses_nothing(tmp_path: Path) -> None:
+    people = 4_000
+    async with SmtpScript(keep_bodies=False) as relay:
+        config = configured(tmp_path, relay.port, connections=8)
+        write_people(tmp_path, people)
+        (tmp_path / "inbox").mkdir()
+        (tmp_path / "inbox" / "papers.jsonl").write_text(papers("A Robot"))
+        presses: set[int] = set()
+        async with digestd(config, "run-once") as process, asyncio.timeout(60):
+            while not presses and process.exitcode is None:
+                await asyncio.sleep(0.001)
+                presses = children(process.pid)
+        assert process.exitcode == KILLED
+        async with asyncio.timeout(10):
+            while any(Path(f"/proc/{press}").exists() for press in presses):
+                await asyncio.sleep(0.01)
+        await run(config, "run-once")
+        checked(config, relay, people, kills=1, connections=8)
+
+
+def children(pid: int | None) -> set[int]:
+    """Return the presses that a process has begun."""
+    found = set()
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended since
+            parent = status.read_text().rpartition(")")[2].split()[1]
+            if parent == str(pid) and b"press_process" in status.with_name("cmdline").read_bytes():
+                found.add(int(status.parent.name))
+    return found
