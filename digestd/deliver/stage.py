@@ -8,6 +8,7 @@ connections, which adapt; one that fails leaves the messages to the others, and 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -155,22 +156,23 @@ class _Run:
     async def _feed(self, tray: Tray[Sealed], scribe: Scribe, limit: int) -> None:
         """Claim and press ahead of the workers, and close the tray when there is no more."""
         press = self.post.press or _in_a_thread(Press(self.store.editions, self.post.signers))
-        pressing: asyncio.Task[list[Sealed | Spoilt]] | None = None
+        pressing: deque[asyncio.Task[list[Sealed | Spoilt]]] = deque()  # two at most: one is laid out meanwhile
         try:
             while claims := await self._claim(limit):
                 if claims[0].suspect:
                     await self._send_alone(claims[0], press, tray, scribe)
                     continue
-                begun = asyncio.create_task(self._printed(press, await self._without_resting(claims, scribe)))
-                if pressing is not None:
-                    await self._lay_out(await pressing, tray, scribe)
-                pressing = begun
-            if pressing is not None:
-                await self._lay_out(await pressing, tray, scribe)
+                wanted = await self._without_resting(claims, scribe)
+                pressing.append(asyncio.create_task(self._printed(press, wanted)))
+                if len(pressing) > 1:
+                    await self._lay_out(await pressing[0], tray, scribe)
+                    pressing.popleft()
+            for printed in pressing:
+                await self._lay_out(await printed, tray, scribe)
         finally:
             tray.close()
-            if pressing is not None:
-                await asyncio.wait([pressing])
+            if pressing:  # whoever owns the press may end it after this
+                await asyncio.wait(pressing)
 
     async def _send_alone(self, suspect: Claim, press: Pressing, tray: Tray[Sealed], scribe: Scribe) -> None:
         """Send an edition with which a program ended before, with nothing else in hand."""

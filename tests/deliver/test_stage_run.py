@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from support.office import Altered, office
 from support.smtp_actions import Hold
 
 from digestd.deliver.pace import FIRST
+from digestd.deliver.press import Press, Printed
 from digestd.deliver.scribe import Scribe
 from digestd.deliver.stage import AHEAD, DeliverReport
 from digestd.errors import StoreBusy, StoreError
@@ -233,3 +235,26 @@ async def test_deliver_where_all_who_are_first_have_left_goes_on_to_the_next(tmp
         for number in range(people - 1):
             it.move(f"r{number}", SubscriberState.UNSUBSCRIBED)
         assert await it.deliver() == DeliverReport(sent=1, cancelled=people - 1)
+
+
+async def test_deliver_that_ends_early_waits_for_the_press(tmp_path: Path) -> None:
+    """Else the press would be ended with a message in the making, and its thread would fail."""
+    async with office(tmp_path, {"MAIL": "421 4.3.2 going down"}, people=2 * AHEAD) as it:
+        released = asyncio.Event()
+        calls: list[bool] = []
+        whole = Press(it.world.store.editions, ())
+
+        async def press(editions: Sequence[int]) -> list[Printed]:
+            calls.append(False)
+            if len(calls) > 1:
+                await released.wait()
+            calls[calls.index(False)] = True
+            return whole.print(editions)
+
+        it.post = replace(it.post, press=press)
+        run = asyncio.create_task(it.deliver())
+        await asyncio.wait([run], timeout=0.3)
+        assert (calls, run.done()) == ([True, False], False)
+        released.set()
+        assert (await run).trouble is not None
+        assert calls == [True, True]
