@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -342,9 +343,10 @@ class SqliteSubscribers:
 
     def put_spec(self, connection: sqlite3.Connection, profile: Profile) -> int:
         """Return the number of a profile's content, which all who follow the same share."""
-        content = {"content": spec_of(profile)}
-        row = connection.execute(self._sql["spec"], content).fetchone()
-        return int((row or connection.execute(self._sql["insert_spec"], content).fetchone())[0])
+        content = spec_of(profile)
+        spec = {"digest": _digest(content), "content": content}
+        row = connection.execute(self._sql["spec"], spec).fetchone()
+        return int((row or connection.execute(self._sql["insert_spec"], spec).fetchone())[0])
 
     def _allow(self, row: sqlite3.Row, state: SubscriberState, by: Origin) -> None:
         """Raise NotAllowed for a way back that is not `by`'s to open."""
@@ -383,3 +385,8 @@ def _is_barred(row: sqlite3.Row) -> bool:
     """Return whether nothing is sent for another's reason than the reader's own, which the reader cannot undo."""
     removed = row["state"] == SubscriberState.UNSUBSCRIBED and row["state_by"] != Origin.READER
     return removed or row["state"] in (SubscriberState.SUPPRESSED, SubscriberState.PENDING)
+
+
+def _digest(content: str) -> int:
+    """Return eight octets of a content's SHA-256 as SQLite keeps an integer. Two contents may share them."""
+    return int.from_bytes(hashlib.sha256(content.encode()).digest()[:8], "big", signed=True)

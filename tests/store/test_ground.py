@@ -100,7 +100,7 @@ def test_store_is_stamped_durable_and_keeps_foreign_keys(room: StoreRoom) -> Non
 
 def test_store_that_breaks_a_constraint_says_it_as_a_store_error(room: StoreRoom) -> None:
     with pytest.raises(StoreError, match="UNIQUE constraint failed"), room.store._connections.write() as connection:
-        connection.execute("INSERT INTO spec (content) VALUES ('x'), ('x')")
+        connection.execute("INSERT INTO snapshot (sha256, content) VALUES ('x', '{}'), ('x', '{}')")
 
 
 def test_store_used_wrongly_by_us_is_no_store_error(room: StoreRoom) -> None:

@@ -184,6 +184,7 @@ def test_sql_every_statement_is_sound_and_used(tmp_path: Path, noun: str) -> Non
         ("outbox", "next", "outbox_ready"),
         ("outbox", "bring_forward", "outbox_ready"),
         ("outbox", "coming", "outbox_ready"),
+        ("subscribers", "spec", "spec_digest"),
         ("outbox", "left_behind", "outbox_in_hand"),
         ("outbox", "suspect", "outbox_suspect"),
         ("outbox", "claim", "INTEGER PRIMARY KEY"),

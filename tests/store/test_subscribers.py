@@ -8,6 +8,7 @@ from datetime import time
 import pytest
 from support.store_room import MONDAY, StoreRoom, profile
 
+import digestd.store.subscribers as subscribers
 from digestd.errors import NotAllowed, NotFound
 from digestd.model import Cadence, Origin, Profile, Subscriber, SubscriberState, Weekday, WeightedQuery
 from digestd.store.base import Roster, StoredSubscriber, SyncReport
@@ -265,6 +266,16 @@ def test_spec_of_every_part_of_a_profile_comes_back() -> None:
         send_empty=True,
     )
     assert profile_of("Näme", spec_of(whole)) == whole
+
+
+def test_spec_whose_digest_another_one_has_is_not_taken_for_it(
+    room: StoreRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscribers, "_digest", lambda content: 7)
+    room.subscribe("ada@example.org", profile("A", "robot"))
+    room.subscribe("ben@example.org", profile("A", "arm"))
+    said = [person(room, name).subscriber.profiles[0].queries for name in ("ada", "ben")]
+    assert said == [(WeightedQuery("robot"),), (WeightedQuery("arm"),)]
 
 
 def test_spec_is_shared_by_all_who_follow_the_same(room: StoreRoom) -> None:

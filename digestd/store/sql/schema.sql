@@ -110,8 +110,10 @@ CREATE INDEX subscriber_paused_until ON subscriber (paused_until) WHERE state = 
 -- The content of a profile, shared by all who have the same and never changed.
 CREATE TABLE spec (
     pk      INTEGER PRIMARY KEY,
-    content TEXT NOT NULL UNIQUE  -- JSON
+    digest  INTEGER NOT NULL,  -- of the content, to find it by: an index of contents would be as large as they are
+    content TEXT NOT NULL  -- JSON
 ) STRICT;
+CREATE INDEX spec_digest ON spec (digest);
 
 CREATE TABLE profile (
     pk         INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -61,10 +61,10 @@ WHERE p.active = 1 AND p.subscriber IN (SELECT value FROM json_each(:subscribers
 ORDER BY p.subscriber, p.position, p.pk
 
 -- name: spec
-SELECT pk FROM spec WHERE content = :content
+SELECT pk FROM spec WHERE digest = :digest AND content = :content
 
 -- name: insert_spec
-INSERT INTO spec (content) VALUES (:content) RETURNING pk
+INSERT INTO spec (digest, content) VALUES (:digest, :content) RETURNING pk
 
 -- name: put_profile
 INSERT INTO profile (subscriber, name, spec, position, active) VALUES (:subscriber, :name, :spec, :position, 1)
