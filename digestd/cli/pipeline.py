@@ -148,9 +148,11 @@ def run_once(now: datetime | None, as_json: bool) -> None:
             for report in made.ingest(wait=time.sleep):
                 files.append(report)
                 step(1)
+        # Where a daemon is at work it looks, which knows more, and may be the one who delivers.
+        served = is_served(made.settings.paths.database)
         with PressRoom(made.settings) as room:
-            published = _publish(made, room)
-            if not is_served(made.settings.paths.database):  # it looks by itself, and knows more
+            published = _publish(made, None if served else room)
+            if not served:
                 made.look()
             delivered = _deliver(made, room)
         waiting = made.store.outbox.counts()[OutboxState.READY]

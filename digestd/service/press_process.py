@@ -103,7 +103,8 @@ class Stock:
             del self._coming[edition]
         for edition, printed in zip(editions, self._press.each(editions), strict=True):
             self._made[edition] = printed
-            self._room -= len(printed[0])
+            if not isinstance(printed, str):
+                self._room -= len(printed[0])
 
     def each(self, editions: Sequence[int]) -> Iterator[Printed]:
         """Yield what is made of each edition, in their order, as the press does; what lay here is taken away."""

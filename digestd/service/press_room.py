@@ -135,7 +135,7 @@ class PressRoom:
             self._lose(number)
 
     @property
-    def are_at_work(self) -> bool:
+    def is_at_work(self) -> bool:
         """Whether a press was begun."""
         return any(self._presses)
 

@@ -135,7 +135,7 @@ class Rounds:
         """Send what is ready; where that is much, its messages are made in processes beside this one, of `room`."""
         outlets, post = build.outlets(self.settings), build.post(self.settings)
         with room or PressRoom(self.settings) as presses:
-            if presses.are_at_work or len(self._coming(MANY)) == MANY:
+            if presses.is_at_work or len(self._coming(MANY)) == MANY:
                 post = replace(post, press=presses.print)
             return await deliver(self.store, outlets, post, self.clock, build.jitter, stop=stop, told=told)
 

@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TypeVar
 
 from digestd.errors import StoreBusy
@@ -42,10 +42,8 @@ class StoreThreads:
         begun = time.monotonic()
         if begun >= self._slow_until:
             try:
-                with self._at_once():
+                with suppress(StoreBusy), self._at_once():  # a thread may wait for it
                     return call()
-            except StoreBusy:
-                pass  # a thread may wait for it
             finally:
                 now = time.monotonic()
                 is_slow = now - begun > LONGEST_READ

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,10 @@ from support.smtp_script import SmtpScript
 from support.world import papers, reader
 
 from digestd.cli import COLLECT_AT, COMMANDS, main
+from digestd.config import load
 from digestd.model import OutboxState
+from digestd.service import build, rounds
+from digestd.service.press_room import PressRoom
 from digestd.store.open import SqliteStore
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +181,19 @@ def test_run_once_does_everything_and_nothing_twice(digestd: Command, home: Path
     assert [record["new"] for record in told["files"]] == [1, 0]  # type: ignore[attr-defined]
     again = digestd("run-once")
     assert "0 editions with 0 papers composed" in again.output
+
+
+@pytest.mark.parametrize("served", [False, True])
+def test_run_once_begins_with_messages_while_it_composes_where_no_daemon_may_deliver_them(
+    digestd: Command, home: Path, monkeypatch: pytest.MonkeyPatch, served: bool
+) -> None:
+    expected = list[int]()
+    monkeypatch.setattr(rounds, "BEGUN", 1)
+    monkeypatch.setattr(PressRoom, "expect", lambda room, editions: expected.extend(editions))
+    (home / "inbox" / "a.jsonl").write_text(papers("A Robot"))
+    with build.only_service(load(home / "digestd.toml")) if served else nullcontext():
+        assert "1 edition with" in digestd("run-once").stdout
+    assert expected == ([] if served else [1])
 
 
 def test_why_tells_what_was_sent_and_what_was_not(filled: Command) -> None:

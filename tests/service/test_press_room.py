@@ -93,12 +93,12 @@ async def test_press_room_with_several_presses_returns_messages_in_the_order_ask
 async def test_press_room_whose_press_ends_while_it_makes_what_is_expected_prints_all_the_same(world: World) -> None:
     with PressRoom(world.settings) as room:
         room.expect([1, 2])
-        assert room.are_at_work
+        assert room.is_at_work
         assert room._presses[0] is not None
         os.kill(room._presses[0]._process.pid, signal.SIGKILL)
         room._presses[0]._process.wait()
         room.expect([3])  # finds out
-        assert not room.are_at_work
+        assert not room.is_at_work
         assert await room.print([1, 2, 3]) == Press(world.store.editions, ()).print([1, 2, 3])
 
 
@@ -118,7 +118,7 @@ async def test_press_room_that_cannot_start_a_press_says_why_when_a_message_is_w
 
 
 @pytest.mark.parametrize(("machine", "stock"), [(2**30, 2**26), (2**40, press_room.STOCK)])
-def test_press_room_keeps_a_sixteenth_of_a_small_machine_free_of_stock(
+def test_press_room_lays_in_no_more_than_a_sixteenth_of_a_small_machine(
     monkeypatch: pytest.MonkeyPatch, machine: int, stock: int
 ) -> None:
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": machine // 4096, "SC_PAGE_SIZE": 4096}.__getitem__)
@@ -126,14 +126,14 @@ def test_press_room_keeps_a_sixteenth_of_a_small_machine_free_of_stock(
 
 
 class Noting:
-    """A press that notes what it is asked for; messages of ten octets."""
+    """A press that notes what it is asked for; messages of ten octets, and none of edition 13."""
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []
 
     def each(self, editions: Sequence[int]) -> Iterator[Printed]:
         self.asked.append(list(editions))
-        return ((b"%010d" % edition, str(edition)) for edition in editions)
+        return ((b"%010d" % edition, str(edition)) if edition != 13 else "spoilt" for edition in editions)
 
 
 def stock(room: int, *expected: int) -> tuple[Stock, Noting]:
@@ -161,10 +161,19 @@ def test_stock_makes_what_is_expected_once_and_gives_it_in_the_order_asked() -> 
 
 def test_stock_lays_in_a_few_at_a_time_and_no_more_than_there_is_room_for() -> None:
     few = press_process.TOGETHER
-    made, press = stock(10 * few + 1, *range(10 * few))
+    made, press = stock(10 * few + 1, *range(100, 100 + 10 * few))
     while made.is_wanting:
         made.lay_in()
-    assert press.asked == [list(range(few)), list(range(few, 2 * few))]
+    assert press.asked == [list(range(100, 100 + few)), list(range(100 + few, 100 + 2 * few))]
+
+
+def test_stock_keeps_why_there_is_no_message_and_counts_no_octets_for_it() -> None:
+    made, press = stock(1, 13)
+    made.lay_in()
+    made.expect([14])
+    assert made.is_wanting
+    assert list(made.each([13])) == ["spoilt"]
+    assert press.asked == [[13], []]
 
 
 class Line:

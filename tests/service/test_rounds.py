@@ -99,9 +99,9 @@ async def test_deliver_takes_the_presses_that_were_begun_and_ends_them(
             world.drop(papers("A Robot"))
             with PressRoom(world.settings) as room:
                 world.rounds.publish(room=room)
-                assert room.are_at_work
+                assert room.is_at_work
                 assert (await world.rounds.deliver(room=room)).sent == 2
-                assert not room.are_at_work
+                assert not room.is_at_work
             assert sorted(printed) == [1, 2]
             world.drop(papers("A Robot Arm"), "more.jsonl")
             world.later(days=1)

@@ -149,11 +149,10 @@ class SmtpScript:
         self.sessions.append(session)
         self._writers[session.number] = (session, writer)
         await self.tell()
-        try:
-            with suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, _LineEndedError):
+        ends = (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, _LineEndedError)
+        try:  # cancelled when the server leaves: raised, asyncio's stream callback would log it
+            with suppress(*ends, asyncio.CancelledError):
                 await _Conversation(self, session, reader, writer).run()
-        except asyncio.CancelledError:
-            pass  # the server is leaving; re-raising would make asyncio's stream callback log it
         finally:
             session.is_closed = True
             writer.transport.abort()
